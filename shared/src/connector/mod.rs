@@ -1,0 +1,327 @@
+//! A platform as pure functions: requests out, answers in; no I/O, no clock, no retry.
+//!
+//! A connector never sees a socket. [`driver`] runs it: it sends what the connector asks for, stores what must be on
+//! disk first, and turns silence into [`Unknown`](driver::Ended). The facts behind every constant are in the module of
+//! the platform.
+
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+mod call;
+mod error;
+
+pub use call::{Answer, Authentication, Body, Effect, Request};
+pub use error::{Act, ConnectorError, Disposition, Refusal};
+
+use crate::{
+    content::Content,
+    platform::Platform,
+    secret::{AccessToken, AppCredentials, AuthorizationCode, RefreshToken},
+};
+
+/// What a connector must remember between the steps of one publish: container ids, offsets, publish ids. Never a secret.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Checkpoint(pub serde_json::Map<String, serde_json::Value>);
+
+/// What a publish does next.
+#[derive(Debug)]
+pub enum Next {
+    /// Make this call, then come back with the answer and the checkpoint.
+    Call {
+        /// The call to make.
+        request: Request,
+        /// What it does at the platform, and so whether it may be repeated.
+        effect: Effect,
+        /// What to remember, stored before the call is made.
+        checkpoint: Checkpoint,
+    },
+    /// The platform is working: come back after this long.
+    Wait {
+        /// How long.
+        delay: SignedDuration,
+        /// What to remember meanwhile.
+        checkpoint: Checkpoint,
+    },
+    /// The post is out.
+    Done(Published),
+}
+
+/// A post as the platform knows it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Published {
+    /// The platform's id.
+    pub remote_id: String,
+    /// Where people see it, if the platform told us.
+    pub url: Option<Url>,
+}
+
+/// A conversation that lives in memory only (so it may hold secrets): exchanges, listings, health checks, read-backs.
+pub trait Flow<T>: Send {
+    /// Reads the answer to the last call (`None` at the start) and says what is next.
+    ///
+    /// # Errors
+    /// The platform refused, or its answer cannot be read.
+    fn advance(&mut self, answer: Option<&Answer>) -> Result<Step<T>, ConnectorError>;
+}
+
+/// What a [`Flow`] does next.
+#[derive(Debug)]
+pub enum Step<T> {
+    /// Make this call, then come back with its answer.
+    Call(Request),
+    /// The conversation is over.
+    Done(T),
+}
+
+/// Everything a connector needs to publish at one destination.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// The platform's id of the Page, account, location or audience.
+    pub destination: String,
+    /// The content, already narrowed to this target.
+    pub content: Content,
+}
+
+/// Where the browser goes to give consent.
+#[derive(Debug)]
+pub struct AuthorizeRequest<'a> {
+    /// Registered at the platform, matched there to the letter.
+    pub redirect_uri: &'a Url,
+    /// Comes back with the callback; single use.
+    pub state: &'a str,
+    /// Ask again for permissions that were declined before.
+    pub ask_again: bool,
+}
+
+/// What the callback brought.
+#[derive(Debug)]
+pub struct CodeGrant {
+    /// The code to exchange.
+    pub code: AuthorizationCode,
+    /// The same redirect URI as in the [`AuthorizeRequest`].
+    pub redirect_uri: Url,
+}
+
+/// What a connection is made of, once the platform has granted it.
+#[derive(Debug)]
+pub struct Grant {
+    /// The platform's id of the person or organization that gave consent: a reconnect must bring the same one.
+    pub account: String,
+    /// A name to show for it.
+    pub account_name: String,
+    /// The tokens of the grant itself.
+    pub tokens: TokenSet,
+    /// What was granted, of what was asked.
+    pub scopes: Vec<String>,
+    /// What was asked and not granted.
+    pub missing_scopes: Vec<String>,
+    /// Where this grant may publish.
+    pub destinations: Vec<Destination>,
+}
+
+/// The tokens of one grant.
+#[derive(Debug, Clone)]
+pub struct TokenSet {
+    /// Used for calls.
+    pub access: AccessToken,
+    /// When the platform said it ends; `None` if it never does.
+    pub access_expires_at: Option<Timestamp>,
+    /// When the platform stops giving data without a new login.
+    pub data_access_expires_at: Option<Timestamp>,
+    /// Used for the next access token, where the platform has such a thing.
+    pub refresh: Option<RefreshToken>,
+}
+
+/// A place that a connection may publish to.
+#[derive(Debug, Clone)]
+pub struct Destination {
+    /// The platform's id.
+    pub id: String,
+    /// A name to show.
+    pub name: String,
+    /// Whether this grant may publish there, and if not, why.
+    pub refusal: Option<Refusal>,
+    /// Its own token, where the platform gives each place one (Facebook Pages).
+    pub token: Option<AccessToken>,
+}
+
+/// Whether a connection still works.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Health {
+    /// When the token ends, as far as the platform told.
+    pub access_expires_at: Option<Timestamp>,
+    /// When reads stop without a new login, as far as the platform told.
+    pub data_access_expires_at: Option<Timestamp>,
+    /// Scopes that the connection needs and no longer has.
+    pub missing_scopes: Vec<String>,
+}
+
+/// What a post must look like to be recognised at the platform after an unknown outcome.
+#[derive(Debug, Clone)]
+pub struct Fingerprint {
+    /// Where it was to go.
+    pub destination: String,
+    /// What it said.
+    pub content: Content,
+    /// No earlier than this (the intent's time; the connector subtracts its own allowance for clock skew).
+    pub not_before: Timestamp,
+    /// The time of asking.
+    pub now: Timestamp,
+}
+
+/// What the platform says about a publish whose outcome nobody saw.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReadBack {
+    /// It is out, and this is it.
+    Found(Published),
+    /// The listing proves that it is not out: it may be sent again.
+    Absent,
+    /// The platform cannot tell: a person must.
+    Undecided {
+        /// Why, in words for that person.
+        reason: &'static str,
+    },
+}
+
+/// A rule that a post breaks, found before anything is sent.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Finding {
+    /// Stable, such as `facebook.text.too_long`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub rule: &'static str,
+    /// JSON pointer into the content, such as `/text`.
+    pub pointer: String,
+    /// What is wrong and what would be right.
+    pub message: String,
+}
+
+/// Figures of one published post; what the platform does not tell is absent.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Analytics(pub std::collections::BTreeMap<String, u64>);
+
+/// What a platform told us without being asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WebhookEvent {
+    /// Repeats of one event have one key.
+    pub dedupe_key: String,
+    /// The platform's id of the account that it concerns: how the event finds its connections.
+    pub account: String,
+    /// What happened.
+    pub kind: WebhookKind,
+    /// When, by the platform's clock.
+    pub occurred_at: Option<Timestamp>,
+}
+
+/// The kinds of events that postd acts upon.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum WebhookKind {
+    /// A post appeared, ours or a person's.
+    PostPublished {
+        /// The platform's id.
+        remote_id: String,
+    },
+    /// A post was taken down.
+    PostRemoved {
+        /// The platform's id.
+        remote_id: String,
+    },
+    /// The grant ended or shrank.
+    ConnectionRevoked,
+    /// Kept as it came; nothing acts upon it.
+    Other {
+        /// The platform's name for it, cut to a bounded length.
+        name: String,
+    },
+}
+
+/// A webhook delivery as it arrived.
+#[derive(Debug, Clone, Copy)]
+pub struct WebhookDelivery<'a> {
+    /// The headers; names are lower-case.
+    pub headers: &'a http::HeaderMap,
+    /// The raw bytes: a signature covers these and no re-serialised form of them.
+    pub body: &'a [u8],
+}
+
+/// A platform, as pure functions. One compliance suite runs against every implementation.
+pub trait Connector: Send + Sync {
+    /// Which platform this is.
+    fn platform(&self) -> Platform;
+
+    /// Where the browser goes to give consent.
+    fn authorize_url(&self, app: &AppCredentials, request: &AuthorizeRequest<'_>) -> Url;
+
+    /// Turns the callback's code into a grant with its destinations.
+    fn authenticate(&self, app: &AppCredentials, grant: CodeGrant) -> Box<dyn Flow<Grant>>;
+
+    /// Renews the tokens of a grant.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Unsupported`] where only a new login renews.
+    fn refresh_token(&self, app: &AppCredentials, tokens: TokenSet) -> Result<Box<dyn Flow<TokenSet>>, ConnectorError>;
+
+    /// Gives the grant back.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Unsupported`] where the platform has no such call.
+    fn revoke(&self, account: &str) -> Result<Box<dyn Flow<()>>, ConnectorError>;
+
+    /// Lists the destinations of a grant, all pages of them. The calls are made with the grant's own token.
+    fn fetch_accounts(&self) -> Box<dyn Flow<Vec<Destination>>>;
+
+    /// Everything about `content` that this platform would refuse, found without asking it.
+    fn preflight(&self, content: &Content) -> Vec<Finding>;
+
+    /// The next step of a publish, from what is remembered and the last answer.
+    ///
+    /// # Errors
+    /// The platform refused, or its answer cannot be read.
+    fn publish(
+        &self,
+        post: &Prepared,
+        checkpoint: &Checkpoint,
+        answer: Option<&Answer>,
+    ) -> Result<Next, ConnectorError>;
+
+    /// How long after an unknown outcome the platform's listing can be trusted.
+    fn settle_time(&self) -> SignedDuration;
+
+    /// Looks for a post whose publish nobody saw the end of.
+    fn read_back(&self, app: &AppCredentials, fingerprint: Fingerprint) -> Box<dyn Flow<ReadBack>>;
+
+    /// Takes a post down.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Unsupported`] where the platform has no such call.
+    fn delete_post(&self, remote_id: &str) -> Result<Box<dyn Flow<()>>, ConnectorError>;
+
+    /// The figures of a post.
+    ///
+    /// # Errors
+    /// [`ConnectorError::Unsupported`] where the platform has no such call.
+    fn post_analytics(&self, remote_id: &str) -> Result<Box<dyn Flow<Analytics>>, ConnectorError>;
+
+    /// Asks whether `tokens` still work; `needed` are the scopes that the connection was made with.
+    fn health_check(&self, app: &AppCredentials, tokens: &TokenSet, needed: &[String]) -> Box<dyn Flow<Health>>;
+
+    /// Attaches the token to a call, the way this platform wants it (header, proof).
+    fn sign(&self, request: &mut Request, token: &AccessToken, app: &AppCredentials);
+
+    /// How long the platform asks us to hold back, from the usage figures on any answer.
+    fn usage_wait(&self, answer: &Answer) -> Option<SignedDuration>;
+
+    /// Answers a webhook handshake: the text to send back, or `None` if it is not for us.
+    fn webhook_handshake(&self, app: &AppCredentials, query: &[(String, String)]) -> Option<String>;
+
+    /// Whether the delivery comes from the platform, by any current or previous secret, in constant time.
+    fn validate_webhook_signature(&self, app: &AppCredentials, delivery: WebhookDelivery<'_>) -> bool;
+
+    /// Reads a verified delivery; one delivery may hold many events, and unknown ones are kept.
+    ///
+    /// # Errors
+    /// The body is not what this platform sends.
+    fn parse_webhook_event(&self, body: &[u8]) -> Result<Vec<WebhookEvent>, ConnectorError>;
+}

@@ -1,0 +1,8 @@
+//! The library of postd: domain, use cases, connectors, adapters.
+
+pub mod clock;
+pub mod connector;
+pub mod content;
+pub mod ids;
+pub mod platform;
+pub mod secret;

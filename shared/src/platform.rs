@@ -1,0 +1,46 @@
+//! The platforms that postd knows by name.
+
+use std::{fmt, str::FromStr};
+
+use serde::{Deserialize, Serialize};
+
+/// A platform that a tenant may connect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Platform {
+    /// Facebook Pages.
+    Facebook,
+}
+
+impl Platform {
+    /// Every platform that this build can publish to.
+    pub const ALL: [Self; 1] = [Self::Facebook];
+
+    /// The stable, lower-case name: part of keys, metrics and URLs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Facebook => "facebook",
+        }
+    }
+}
+
+impl fmt::Display for Platform {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str(self.name())
+    }
+}
+
+/// A name that is no platform of this build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("unknown platform: this build knows `facebook`")]
+pub struct UnknownPlatform;
+
+impl FromStr for Platform {
+    type Err = UnknownPlatform;
+
+    fn from_str(name: &str) -> Result<Self, Self::Err> {
+        Self::ALL.into_iter().find(|platform| platform.name() == name).ok_or(UnknownPlatform)
+    }
+}
