@@ -1,8 +1,10 @@
 //! The library of postd: domain, use cases, connectors, adapters.
 
 pub mod clock;
+pub mod config;
 pub mod connector;
 pub mod content;
 pub mod ids;
 pub mod platform;
 pub mod secret;
+pub mod variables;
