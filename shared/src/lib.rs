@@ -7,4 +7,5 @@ pub mod content;
 pub mod ids;
 pub mod platform;
 pub mod secret;
+pub mod telemetry;
 pub mod variables;
