@@ -7,6 +7,7 @@ pub mod connector;
 pub mod content;
 pub mod ids;
 pub mod platform;
+pub mod queue;
 pub mod secret;
 pub mod telemetry;
 pub mod variables;
