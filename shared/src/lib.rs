@@ -1,5 +1,6 @@
 //! The library of postd: domain, use cases, connectors, adapters.
 
+pub mod apps;
 pub mod aws;
 pub mod clock;
 pub mod config;
