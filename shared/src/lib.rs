@@ -12,3 +12,4 @@ pub mod queue;
 pub mod secret;
 pub mod telemetry;
 pub mod variables;
+pub mod vault;
