@@ -19,7 +19,7 @@ pub struct Post {
     /// The id; derived from tenant, route and key where the caller gave an `Idempotency-Key`.
     pub id: PostId,
     /// Rises with every edit; a job for another version is stale.
-    pub version: u32,
+    pub version: u64,
     /// What to publish, unless a target says otherwise.
     pub content: Content,
     /// Where to, in the caller's order.

@@ -119,7 +119,7 @@ pub struct Target {
     /// Which of its targets.
     pub target: TargetId,
     /// The post's version that this row stands for.
-    pub version: u32,
+    pub version: u64,
     /// Where it stands.
     pub state: State,
     /// Rises with every claim; whoever holds an older number has lost.
