@@ -1,1 +1,193 @@
-//! Embedded emulators.
+//! AWS in one process: `DynamoDB`, SQS, KMS and Secrets Manager behind one loopback port, for tests and the local cloud.
+//!
+//! The SDKs talk to it unchanged (`endpoint_url`, or `AWS_ENDPOINT_URL` in the environment). Instances are independent
+//! and cheap: a test starts its own. Time can be moved ([`Emulators::advance`]), calls are counted ([`Emulators::counts`]).
+//! Signatures are not verified and policies have no effect.
+
+mod clock;
+mod counts;
+mod disk;
+mod dynamodb;
+mod managed;
+mod server;
+mod setup;
+mod sqs;
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::net::TcpListener;
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+pub use counts::{Counts, OperationCount};
+pub use setup::{Index, Key, KeyType, Projection, Queue, QueueAddress, Redrive, Table};
+
+use clock::Clock;
+use counts::Tally;
+use dynamodb::DynamoDb;
+use managed::{Kms, SecretsManager};
+use server::Services;
+use sqs::Sqs;
+
+/// The region of everything in here.
+pub const REGION: &str = "us-east-1";
+
+/// The account of everything in here.
+pub const ACCOUNT: &str = "000000000000";
+
+/// How to start.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// Where to listen; port 0 takes any free one.
+    pub listen: SocketAddr,
+    /// Where to keep state between runs; in memory without.
+    pub state_directory: Option<PathBuf>,
+}
+
+impl Default for Options {
+    /// Any free loopback port, in memory.
+    fn default() -> Self {
+        Self { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)), state_directory: None }
+    }
+}
+
+/// Why the emulators did not start, or refused something.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The port is taken or may not be had.
+    #[error("the emulators cannot listen")]
+    Listen(#[source] std::io::Error),
+    /// The database did not open.
+    #[error("DynamoDB did not start: {0}")]
+    DynamoDb(String),
+    /// A file of kept state cannot be read or written.
+    #[error("the state file {} cannot be used", file.display())]
+    State {
+        /// Which.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// Kept state was read but not understood.
+    #[error("kept state was not accepted: {0}")]
+    Restore(String),
+    /// A resource could not be created.
+    #[error("{operation} was refused: {answer}")]
+    Refused {
+        /// The operation.
+        operation: String,
+        /// What the service said.
+        answer: String,
+    },
+}
+
+/// Tells every task of one instance when to end.
+#[derive(Debug, Clone)]
+pub(crate) struct Stop(watch::Receiver<bool>);
+
+impl Stop {
+    /// Resolves once stopping was asked for, or the instance is gone.
+    pub(crate) fn requested(&self) -> impl Future<Output = ()> + Send + 'static {
+        let mut receiver = self.0.clone();
+        async move {
+            // An error means that the sender is gone: stop as well.
+            let _stopped = receiver.wait_for(|stopped| *stopped).await;
+        }
+    }
+}
+
+/// A running instance; dropping it stops it.
+#[derive(Debug)]
+pub struct Emulators {
+    address: SocketAddr,
+    services: Arc<Services>,
+    clock: Arc<Clock>,
+    stop: watch::Sender<bool>,
+    server: JoinHandle<()>,
+    queue_file: Option<PathBuf>,
+}
+
+impl Emulators {
+    /// Starts all four services.
+    ///
+    /// # Errors
+    /// When the address is taken or kept state cannot be used.
+    pub async fn start(options: Options) -> Result<Self, Error> {
+        // winterbaume knows one account per process. Every instance has the same.
+        winterbaume_core::set_default_account_id(ACCOUNT);
+        if let Some(directory) = &options.state_directory {
+            std::fs::create_dir_all(directory)
+                .map_err(|source| Error::State { file: directory.clone(), source })?;
+        }
+        let file = |name: &str| options.state_directory.as_ref().map(|directory| directory.join(name));
+        let listener = TcpListener::bind(options.listen).await.map_err(Error::Listen)?;
+        let address = listener.local_addr().map_err(Error::Listen)?;
+        let clock = Arc::new(Clock::default());
+        let (sender, receiver) = watch::channel(false);
+        let stop = Stop(receiver);
+        let queue_file = file("sqs.json");
+        let queues = disk::load(queue_file.as_deref())?.unwrap_or_default();
+        let services = Arc::new(Services {
+            dynamodb: DynamoDb::start(file("dynamodb.sqlite").as_deref(), Arc::clone(&clock), stop.clone()).await?,
+            sqs: Sqs::new(Arc::clone(&clock), format!("http://{address}"), queues),
+            kms: Kms::start(file("kms.json")).await?,
+            secrets: SecretsManager::start(file("secrets.json")).await?,
+            tally: Tally::default(),
+        });
+        let router = server::router(Arc::clone(&services));
+        let server = tokio::spawn(async move {
+            let serving = axum::serve(listener, router).with_graceful_shutdown(stop.requested());
+            // It ends only by being stopped; there is nobody left to tell about an error then.
+            let _ended = serving.await;
+        });
+        Ok(Self { address, services, clock, stop: sender, server, queue_file })
+    }
+
+    /// What the SDKs take as `endpoint_url`.
+    #[must_use]
+    pub fn endpoint_url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Calls so far, by operation, with `DynamoDB`'s request units.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.services.tally.snapshot()
+    }
+
+    /// Moves the clock of SQS and `DynamoDB` forward: delays pass, messages come back, retention ends.
+    pub fn advance(&self, by: Duration) {
+        self.clock.advance(by);
+        self.services.sqs.wake();
+    }
+
+    /// Deletes the items whose time to live has passed, as `DynamoDB` does some time within two days; says how many.
+    ///
+    /// # Errors
+    /// When the database refuses.
+    pub fn sweep_expired_items(&self) -> Result<usize, Error> {
+        self.services.dynamodb.database().sweep_ttl().map_err(|error| Error::DynamoDb(error.to_string()))
+    }
+
+    /// Stops, waits until the port is free, and keeps the queues when there is a state directory.
+    ///
+    /// # Errors
+    /// When the queues cannot be written.
+    pub async fn stop(mut self) -> Result<(), Error> {
+        self.stop.send_replace(true);
+        self.services.sqs.stop();
+        // Clients may keep connections open: the listener is closed already, and no request is worth waiting long for.
+        let _ended = tokio::time::timeout(Duration::from_millis(500), &mut self.server).await;
+        self.services.sqs.save(self.queue_file.as_deref())
+    }
+}
+
+impl Drop for Emulators {
+    fn drop(&mut self) {
+        self.stop.send_replace(true);
+        self.services.sqs.stop();
+    }
+}

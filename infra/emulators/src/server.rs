@@ -1,0 +1,102 @@
+//! The one port: routes a request by its `X-Amz-Target` to the service it names, and counts it.
+
+use std::sync::Arc;
+
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, State};
+use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use bytes::Bytes;
+use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use serde_json::{Value, json};
+use uuid::Uuid;
+
+use crate::counts::{OperationCount, Tally};
+use crate::dynamodb::DynamoDb;
+use crate::managed::{Kms, SecretsManager};
+use crate::sqs::Sqs;
+
+/// `DynamoDB` takes up to 16 MB; nothing else takes more.
+const LARGEST_BODY: usize = 16 * 1024 * 1024;
+
+/// An answer on its way out.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    pub(crate) status: StatusCode,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+}
+
+impl Reply {
+    pub(crate) fn json(status: u16, body: &Value) -> Self {
+        let mut headers = HeaderMap::new();
+        headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/x-amz-json-1.0"));
+        let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        Self { status, headers, body: Bytes::from(body.to_string()) }
+    }
+
+    pub(crate) fn refusal(status: u16, code: &str, message: &str) -> Self {
+        Self::json(status, &json!({"__type": code, "message": message}))
+    }
+
+    pub(crate) fn with_header(mut self, name: &'static str, value: &str) -> Self {
+        if let Ok(value) = HeaderValue::from_str(value) {
+            self.headers.insert(HeaderName::from_static(name), value);
+        }
+        self
+    }
+}
+
+impl IntoResponse for Reply {
+    fn into_response(mut self) -> Response {
+        if let Ok(id) = HeaderValue::from_str(&Uuid::now_v7().to_string()) {
+            self.headers.entry("x-amzn-requestid").or_insert(id);
+        }
+        let mut response = Response::new(Body::from(self.body));
+        *response.status_mut() = self.status;
+        *response.headers_mut() = self.headers;
+        response
+    }
+}
+
+/// The four services and their tally.
+#[derive(Debug)]
+pub(crate) struct Services {
+    pub(crate) dynamodb: DynamoDb,
+    pub(crate) sqs: Sqs,
+    pub(crate) kms: Kms,
+    pub(crate) secrets: SecretsManager,
+    pub(crate) tally: Tally,
+}
+
+pub(crate) fn router(services: Arc<Services>) -> axum::Router {
+    axum::Router::new()
+        .fallback(any(handle))
+        .layer(DefaultBodyLimit::max(LARGEST_BODY))
+        .with_state(services)
+}
+
+async fn handle(State(services): State<Arc<Services>>, headers: HeaderMap, body: Bytes) -> Reply {
+    let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
+    let Some((service, operation)) = target.split_once('.') else {
+        return Reply::refusal(400, "UnknownOperationException", "The request names no operation in X-Amz-Target.");
+    };
+    let (name, reply, count) = match service {
+        "DynamoDB_20120810" => {
+            let (reply, units) = services.dynamodb.handle(operation, headers, body).await;
+            ("DynamoDB", reply, units)
+        }
+        "AmazonSQS" => ("SQS", services.sqs.handle(operation, &body).await, OperationCount::default()),
+        "TrentService" => ("KMS", services.kms.handle(operation, headers, body).await, OperationCount::default()),
+        "secretsmanager" => {
+            ("SecretsManager", services.secrets.handle(operation, headers, body).await, OperationCount::default())
+        }
+        _ => {
+            let message = format!("The service of {target} is not emulated: DynamoDB, SQS, KMS and Secrets Manager are.");
+            return Reply::refusal(400, "UnknownOperationException", &message);
+        }
+    };
+    let errors = u64::from(!reply.status.is_success());
+    services.tally.add(&format!("{name}.{operation}"), OperationCount { calls: 1, errors, ..count });
+    reply
+}

@@ -1,0 +1,139 @@
+//! The AWS clients: one connection pool, one TLS set-up, a limit on every call, and nothing that a cold start must wait for.
+
+use std::{sync::OnceLock, time::Duration};
+
+use aws_config::{
+    BehaviorVersion, ConfigLoader, Region, SdkConfig,
+    environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_sdk_dynamodb::{config::Credentials, error::SdkError, types::AttributeValue};
+use aws_smithy_http_client::tls;
+
+use crate::telemetry::Chain;
+
+/// A connection that is not there after this long will not come.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// One attempt, from the request to the last byte of the answer. DynamoDB answers in milliseconds; a second attempt is
+/// worth more than a long wait.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(3);
+/// All attempts and the waits between them: well inside every function's own limit.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(8);
+/// The first attempt and two more.
+const ATTEMPTS: u32 = 3;
+/// The longest wait between two attempts.
+const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
+/// What opening the first connection may cost before the function starts without it.
+const WARM_UP_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Builds each client when it is first asked for; all of them share connections and TLS.
+#[derive(Debug)]
+pub struct Clients {
+    config: SdkConfig,
+    dynamodb: OnceLock<aws_sdk_dynamodb::Client>,
+    kms: OnceLock<aws_sdk_kms::Client>,
+    secrets_manager: OnceLock<aws_sdk_secretsmanager::Client>,
+    sqs: OnceLock<aws_sdk_sqs::Client>,
+}
+
+impl Clients {
+    /// The clients of a function: region, credentials and endpoints (`AWS_ENDPOINT_URL*`) come from the environment, where
+    /// Lambda puts them. No file is read and no metadata service is asked.
+    pub async fn from_environment() -> Self {
+        let config = defaults()
+            .region(EnvironmentVariableRegionProvider::new())
+            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
+            .load()
+            .await;
+        Self::new(config)
+    }
+
+    /// Clients of one endpoint that stands in for all of AWS: an emulator. The credentials mean nothing there.
+    pub async fn at(endpoint: &str) -> Self {
+        let config = defaults()
+            .region(Region::from_static("us-east-1"))
+            .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
+            .endpoint_url(endpoint)
+            .load()
+            .await;
+        Self::new(config)
+    }
+
+    /// Clients of a configuration made elsewhere.
+    #[must_use]
+    pub fn new(config: SdkConfig) -> Self {
+        Self {
+            config,
+            dynamodb: OnceLock::new(),
+            kms: OnceLock::new(),
+            secrets_manager: OnceLock::new(),
+            sqs: OnceLock::new(),
+        }
+    }
+
+    /// DynamoDB.
+    pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config)).clone()
+    }
+
+    /// KMS.
+    pub fn kms(&self) -> aws_sdk_kms::Client {
+        self.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.config)).clone()
+    }
+
+    /// Secrets Manager.
+    pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
+        self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config)).clone()
+    }
+
+    /// SQS.
+    pub fn sqs(&self) -> aws_sdk_sqs::Client {
+        self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.config)).clone()
+    }
+
+    /// Does during INIT, where the CPU is not yet throttled, what the first event would pay for: seeds the random number
+    /// generator, loads the TLS roots, opens a connection to DynamoDB. Never fails: what goes wrong is logged, and the
+    /// first event pays after all.
+    pub async fn warm_up(&self, state_table: &str) {
+        if aws_lc_rs::rand::fill(&mut [0; 16]).is_err() {
+            tracing::warn!("the random number generator did not answer during warm-up");
+        }
+        let limit = TimeoutConfig::builder().operation_timeout(WARM_UP_TIMEOUT).build();
+        let once = aws_sdk_dynamodb::config::Builder::new().retry_config(RetryConfig::disabled()).timeout_config(limit);
+        let answer = self
+            .dynamodb()
+            .get_item()
+            .table_name(state_table)
+            .key("pk", AttributeValue::S("WARM".into()))
+            .key("sk", AttributeValue::S("WARM".into()))
+            .customize()
+            .config_override(once)
+            .send()
+            .await;
+        match answer {
+            // Any answer will do, "access denied" included: not every function may read, and the connection is open.
+            Ok(_) | Err(SdkError::ServiceError(_)) => {}
+            Err(error) => tracing::warn!(error = %Chain(&error), "no connection to DynamoDB during warm-up"),
+        }
+    }
+}
+
+/// What every client has in common.
+#[expect(deprecated, reason = "the new name of `ProfileFiles` is in a crate that we would name for this alone")]
+fn defaults() -> ConfigLoader {
+    let http = aws_smithy_http_client::Builder::new()
+        .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
+        .build_https();
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_BACKOFF);
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .profile_files(aws_config::profile::profile_file::ProfileFiles::builder().build())
+        .http_client(http)
+        .timeout_config(timeouts)
+        .retry_config(retries)
+}

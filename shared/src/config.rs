@@ -1,0 +1,476 @@
+//! Configuration is read once, at cold start; a bad one names every bad variable and shows no value.
+//!
+//! A function asks for the sections that it needs, and gets them all or one error about all of them:
+//!
+//! ```
+//! use shared::config::{self, Core, Vault};
+//! # let environment = [
+//! #     ("POSTD_ENVIRONMENT", "dev"), ("POSTD_STATE_TABLE", "State"),
+//! #     ("POSTD_VAULT_TABLE", "Vault"), ("POSTD_TOKEN_KEY", "arn:aws:kms:…"),
+//! # ];
+//! let (core, vault) = config::read::<(Core, Vault)>(&environment)?;
+//! # assert_eq!((core.state_table.as_str(), vault.table.as_str()), ("State", "Vault"));
+//! # Ok::<(), config::BadConfiguration>(())
+//! ```
+
+use std::{fmt, str::FromStr};
+
+use jiff::SignedDuration;
+use tracing::level_filters::LevelFilter;
+use url::Url;
+
+use crate::variables;
+
+/// A source of environment variables: the process's, or an array in a test.
+pub trait Variables {
+    /// The value of the variable, if it is set.
+    fn value(&self, name: &str) -> Option<String>;
+}
+
+/// The environment of this process.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ProcessEnvironment;
+
+impl Variables for ProcessEnvironment {
+    #[expect(clippy::disallowed_methods, reason = "the one place that reads the process's environment")]
+    fn value(&self, name: &str) -> Option<String> {
+        std::env::var(name).ok()
+    }
+}
+
+impl<const N: usize> Variables for [(&str, &str); N] {
+    fn value(&self, name: &str) -> Option<String> {
+        first(self, name)
+    }
+}
+
+impl Variables for Vec<(&str, &str)> {
+    fn value(&self, name: &str) -> Option<String> {
+        first(self, name)
+    }
+}
+
+fn first(pairs: &[(&str, &str)], name: &str) -> Option<String> {
+    pairs.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned())
+}
+
+/// Where this runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Environment {
+    /// The local cloud: plain HTTP on loopback is fine, nothing else differs.
+    Local,
+    /// An AWS account for trying things out.
+    Dev,
+    /// The rehearsal for production.
+    Staging,
+    /// The real thing.
+    Production,
+}
+
+impl FromStr for Environment {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "local" => Ok(Self::Local),
+            "dev" => Ok(Self::Dev),
+            "staging" => Ok(Self::Staging),
+            "production" => Ok(Self::Production),
+            _ => Err("not one of local, dev, staging, production"),
+        }
+    }
+}
+
+/// What is wrong with the configuration: every bad variable by name, and never a value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadConfiguration(Vec<(&'static str, &'static str)>);
+
+impl fmt::Display for BadConfiguration {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("bad configuration: ")?;
+        for (index, (name, problem)) in self.0.iter().enumerate() {
+            write!(formatter, "{}{name} ({problem})", if index == 0 { "" } else { ", " })?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for BadConfiguration {}
+
+/// A part of the configuration; tuples of sections are sections.
+pub trait Section: Sized {
+    /// Reads the section. `None` goes with at least one problem noted in `reader`, and all of them are noted.
+    fn read(reader: &mut Reader<'_>) -> Option<Self>;
+}
+
+/// Reads all the sections of `S`.
+///
+/// # Errors
+/// At least one variable is missing or cannot be read; the error names them all.
+pub fn read<S: Section>(variables: &dyn Variables) -> Result<S, BadConfiguration> {
+    let mut reader = Reader { variables, problems: Vec::new() };
+    let section = S::read(&mut reader);
+    match section {
+        Some(section) if reader.problems.is_empty() => Ok(section),
+        Some(_) | None => Err(BadConfiguration(reader.problems)),
+    }
+}
+
+/// Reads variables and collects what is wrong with them. An empty variable counts as absent: that is how a template
+/// leaves an optional one out.
+pub struct Reader<'a> {
+    variables: &'a dyn Variables,
+    problems: Vec<(&'static str, &'static str)>,
+}
+
+impl Reader<'_> {
+    /// Notes a problem, once per variable: sections may share one.
+    pub fn refuse(&mut self, name: &'static str, problem: &'static str) {
+        if !self.problems.contains(&(name, problem)) {
+            self.problems.push((name, problem));
+        }
+    }
+
+    fn value(&self, name: &str) -> Option<String> {
+        self.variables.value(name).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that must be there, as text.
+    pub fn text(&mut self, name: &'static str) -> Option<String> {
+        let value = self.value(name);
+        if value.is_none() {
+            self.refuse(name, "missing");
+        }
+        value
+    }
+
+    /// A variable that must be there and be what `parse` reads.
+    pub fn required<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        let value = self.text(name)?;
+        self.parsed(name, &value, parse)
+    }
+
+    /// A variable that may be absent (`Some(None)`); `None` if it is there and cannot be read.
+    pub fn optional<T>(
+        &mut self,
+        name: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<Option<T>> {
+        match self.value(name) {
+            Some(value) => self.parsed(name, &value, parse).map(Some),
+            None => Some(None),
+        }
+    }
+
+    fn parsed<T>(
+        &mut self,
+        name: &'static str,
+        value: &str,
+        parse: impl FnOnce(&str) -> Result<T, &'static str>,
+    ) -> Option<T> {
+        parse(value).map_err(|problem| self.refuse(name, problem)).ok()
+    }
+}
+
+/// Reads a base URL: `https` (or `http`, where `plain` allows it), a host, nothing after the path.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn base_url(value: &str, environment: Environment) -> Result<Url, &'static str> {
+    let url = Url::parse(value).map_err(|_| "not a URL")?;
+    match (url.scheme(), environment) {
+        ("https", _) | ("http", Environment::Local) => {}
+        (_, Environment::Local) => return Err("neither http nor https"),
+        (_, Environment::Dev | Environment::Staging | Environment::Production) => return Err("not an https URL"),
+    }
+    let bare =
+        url.query().is_none() && url.fragment().is_none() && url.username().is_empty() && url.password().is_none();
+    if bare { Ok(url) } else { Err("has more than scheme, host, port and path") }
+}
+
+/// Reads a base URL of a platform: outside the local cloud, only its own hosts will do.
+fn platform_url(value: &str, environment: Environment, domain: &str) -> Result<Url, &'static str> {
+    let url = base_url(value, environment)?;
+    let own = url
+        .host_str()
+        .is_some_and(|host| host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.')));
+    match environment {
+        Environment::Local => Ok(url),
+        Environment::Dev | Environment::Staging | Environment::Production if own => Ok(url),
+        Environment::Dev | Environment::Staging | Environment::Production => Err("not a host of the platform"),
+    }
+}
+
+/// Reads whole seconds, at most a day.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn seconds(value: &str) -> Result<SignedDuration, &'static str> {
+    let seconds: u32 = value.parse().map_err(|_| "not a number of seconds")?;
+    if seconds > 86_400 {
+        return Err("more than a day");
+    }
+    Ok(SignedDuration::from_secs(i64::from(seconds)))
+}
+
+/// What every function needs.
+#[derive(Debug, Clone)]
+pub struct Core {
+    /// Where this runs ([`variables::ENVIRONMENT`]).
+    pub environment: Environment,
+    /// The least severe level that is logged ([`variables::LOG`]).
+    pub log: LevelFilter,
+    /// Where the outside world reaches the API ([`variables::PUBLIC_URL`]); `None`: derived from each request.
+    pub public_url: Option<Url>,
+    /// The State table ([`variables::STATE_TABLE`]).
+    pub state_table: String,
+}
+
+impl Section for Core {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let environment = reader.required(variables::ENVIRONMENT, str::parse);
+        let log = reader.optional(variables::LOG, level);
+        // A bad environment is already noted; the strict rule then applies to what depends on it.
+        let rule = environment.unwrap_or(Environment::Production);
+        let public_url = reader.optional(variables::PUBLIC_URL, |value| base_url(value, rule));
+        let state_table = reader.text(variables::STATE_TABLE);
+        Some(Self {
+            environment: environment?,
+            log: log?.unwrap_or(LevelFilter::INFO),
+            public_url: public_url?,
+            state_table: state_table?,
+        })
+    }
+}
+
+fn level(value: &str) -> Result<LevelFilter, &'static str> {
+    match value {
+        "error" => Ok(LevelFilter::ERROR),
+        "warn" => Ok(LevelFilter::WARN),
+        "info" => Ok(LevelFilter::INFO),
+        "debug" => Ok(LevelFilter::DEBUG),
+        "trace" => Ok(LevelFilter::TRACE),
+        _ => Err("not one of error, warn, info, debug, trace"),
+    }
+}
+
+/// What the vault needs.
+#[derive(Debug, Clone)]
+pub struct Vault {
+    /// The Vault table ([`variables::VAULT_TABLE`]).
+    pub table: String,
+    /// The ARN of the KMS key ([`variables::TOKEN_KEY`]).
+    pub token_key: String,
+}
+
+impl Section for Vault {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let table = reader.text(variables::VAULT_TABLE);
+        let token_key = reader.text(variables::TOKEN_KEY);
+        Some(Self { table: table?, token_key: token_key? })
+    }
+}
+
+macro_rules! text_section {
+    ($(#[$documentation:meta])* $name:ident, $variable:ident, $(#[$field_documentation:meta])* $field:ident) => {
+        $(#[$documentation])*
+        #[derive(Debug, Clone)]
+        pub struct $name {
+            $(#[$field_documentation])*
+            pub $field: String,
+        }
+
+        impl Section for $name {
+            fn read(reader: &mut Reader<'_>) -> Option<Self> {
+                Some(Self { $field: reader.text(variables::$variable)? })
+            }
+        }
+    };
+}
+
+text_section!(
+    /// The queue of publish jobs.
+    PublishQueue, PUBLISH_QUEUE_URL,
+    /// Its URL ([`variables::PUBLISH_QUEUE_URL`]).
+    url
+);
+text_section!(
+    /// The queue of publish jobs that have failed for good.
+    DeadLetterQueue, DEAD_LETTER_QUEUE_URL,
+    /// Its URL ([`variables::DEAD_LETTER_QUEUE_URL`]).
+    url
+);
+text_section!(
+    /// The queue of stored webhook events.
+    InboundQueue, INBOUND_QUEUE_URL,
+    /// Its URL ([`variables::INBOUND_QUEUE_URL`]).
+    url
+);
+text_section!(
+    /// Our Facebook app.
+    FacebookApp, FACEBOOK_APP,
+    /// The ARN of its secret ([`variables::FACEBOOK_APP`]).
+    secret
+);
+text_section!(
+    /// What signs cursors.
+    Signing, SIGNING_KEY,
+    /// The ARN of the secret ([`variables::SIGNING_KEY`]).
+    secret
+);
+
+/// What replaces the connectors' own settings; all of it absent outside the local cloud and tests.
+#[derive(Debug, Clone, Default)]
+pub struct Platforms {
+    /// [`variables::FACEBOOK_GRAPH_URL`].
+    pub facebook_graph_url: Option<Url>,
+    /// [`variables::FACEBOOK_DIALOG_URL`].
+    pub facebook_dialog_url: Option<Url>,
+    /// [`variables::FACEBOOK_GRAPH_VERSION`].
+    pub facebook_graph_version: Option<String>,
+    /// [`variables::FACEBOOK_SETTLE_SECONDS`].
+    pub facebook_settle_time: Option<SignedDuration>,
+}
+
+impl Section for Platforms {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        // `Core` reports a bad environment; here it only means that the strict rule applies.
+        let environment = reader.value(variables::ENVIRONMENT).and_then(|value| value.parse().ok());
+        let rule = environment.unwrap_or(Environment::Production);
+        let facebook = |value: &str| platform_url(value, rule, "facebook.com");
+        let facebook_graph_url = reader.optional(variables::FACEBOOK_GRAPH_URL, facebook);
+        let facebook_dialog_url = reader.optional(variables::FACEBOOK_DIALOG_URL, facebook);
+        let facebook_graph_version = reader.optional(variables::FACEBOOK_GRAPH_VERSION, graph_version);
+        let facebook_settle_time = reader.optional(variables::FACEBOOK_SETTLE_SECONDS, seconds);
+        Some(Self {
+            facebook_graph_url: facebook_graph_url?,
+            facebook_dialog_url: facebook_dialog_url?,
+            facebook_graph_version: facebook_graph_version?,
+            facebook_settle_time: facebook_settle_time?,
+        })
+    }
+}
+
+fn graph_version(value: &str) -> Result<String, &'static str> {
+    let number = |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let valid = value.strip_prefix('v').and_then(|rest| rest.split_once('.'));
+    match valid {
+        Some((major, minor)) if number(major) && number(minor) => Ok(value.to_owned()),
+        Some(_) | None => Err("not a version such as v26.0"),
+    }
+}
+
+macro_rules! tuple_section {
+    ($($name:ident),+) => {
+        impl<$($name: Section),+> Section for ($($name,)+) {
+            #[expect(non_snake_case, reason = "the type parameter's name serves for its value")]
+            fn read(reader: &mut Reader<'_>) -> Option<Self> {
+                // All are read before any is looked at, so that one bad section does not hide the next.
+                $(let $name = $name::read(reader);)+
+                Some(($($name?,)+))
+            }
+        }
+    };
+}
+
+tuple_section!(A, B);
+tuple_section!(A, B, C);
+tuple_section!(A, B, C, D);
+tuple_section!(A, B, C, D, E);
+tuple_section!(A, B, C, D, E, F);
+tuple_section!(A, B, C, D, E, F, G);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CORE: [(&str, &str); 2] = [("POSTD_ENVIRONMENT", "production"), ("POSTD_STATE_TABLE", "State")];
+
+    fn with<'a>(more: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        // The first entry of a name counts, so `more` overrides.
+        more.iter().chain(&CORE).copied().collect()
+    }
+
+    fn problem<S: Section>(variables: &dyn Variables) -> String {
+        read::<S>(variables).err().map_or_else(String::new, |error| error.to_string())
+    }
+
+    #[test]
+    fn every_bad_variable_is_named_at_once_and_no_value_is_shown() {
+        let error = read::<(Core, Vault, PublishQueue)>(&[
+            ("POSTD_ENVIRONMENT", "hunter2"),
+            ("POSTD_PUBLIC_URL", "hunter2"),
+            ("POSTD_LOG", "hunter2"),
+            ("POSTD_VAULT_TABLE", ""),
+        ])
+        .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "bad configuration: POSTD_ENVIRONMENT (not one of local, dev, staging, production), \
+             POSTD_LOG (not one of error, warn, info, debug, trace), POSTD_PUBLIC_URL (not a URL), \
+             POSTD_STATE_TABLE (missing), POSTD_VAULT_TABLE (missing), POSTD_TOKEN_KEY (missing), \
+             POSTD_PUBLISH_QUEUE_URL (missing)"
+        );
+        assert!(!format!("{error:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_is_absent_or_empty_takes_its_default() {
+        let core =
+            read::<Core>(&[("POSTD_ENVIRONMENT", "dev"), ("POSTD_STATE_TABLE", "State"), ("POSTD_PUBLIC_URL", "")])
+                .unwrap();
+        assert_eq!((core.environment, core.log, core.public_url), (Environment::Dev, LevelFilter::INFO, None));
+    }
+
+    #[test]
+    fn plain_http_is_for_the_local_cloud_only() {
+        let url = [("POSTD_PUBLIC_URL", "http://127.0.0.1:8080")];
+        assert_eq!(problem::<Core>(&with(&url)), "bad configuration: POSTD_PUBLIC_URL (not an https URL)");
+        let local = [("POSTD_ENVIRONMENT", "local"), url[0]];
+        assert_eq!(problem::<Core>(&with(&local)), "");
+        let unknown = [("POSTD_ENVIRONMENT", "lokal"), url[0]];
+        assert!(problem::<Core>(&with(&unknown)).contains("POSTD_PUBLIC_URL (not an https URL)"));
+    }
+
+    #[test]
+    fn a_public_url_carries_nothing_but_the_way_to_the_api() {
+        for wrong in ["https://a.example/?x=1", "https://a.example/#x", "https://user:pass@a.example"] {
+            assert!(problem::<Core>(&with(&[("POSTD_PUBLIC_URL", wrong)])).contains("has more than"), "{wrong}");
+        }
+        assert_eq!(problem::<Core>(&with(&[("POSTD_PUBLIC_URL", "https://a.example/prod")])), "");
+    }
+
+    #[test]
+    fn outside_the_local_cloud_a_platform_answers_from_its_own_hosts() {
+        for wrong in ["https://evil.example", "https://facebook.com.evil.example", "https://notfacebook.com"] {
+            let text = problem::<Platforms>(&with(&[("POSTD_FACEBOOK_GRAPH_URL", wrong)]));
+            assert_eq!(text, "bad configuration: POSTD_FACEBOOK_GRAPH_URL (not a host of the platform)", "{wrong}");
+        }
+        for fine in ["https://graph.facebook.com", "https://facebook.com"] {
+            assert_eq!(problem::<Platforms>(&with(&[("POSTD_FACEBOOK_GRAPH_URL", fine)])), "", "{fine}");
+        }
+        let local = [("POSTD_ENVIRONMENT", "local"), ("POSTD_FACEBOOK_GRAPH_URL", "http://127.0.0.1:8081")];
+        assert_eq!(problem::<Platforms>(&with(&local)), "");
+    }
+
+    #[test]
+    fn versions_and_durations_are_read_or_refused() {
+        let good =
+            read::<Platforms>(&[("POSTD_FACEBOOK_GRAPH_VERSION", "v26.0"), ("POSTD_FACEBOOK_SETTLE_SECONDS", "5")])
+                .unwrap();
+        assert_eq!(good.facebook_graph_version.as_deref(), Some("v26.0"));
+        assert_eq!(good.facebook_settle_time, Some(SignedDuration::from_secs(5)));
+        for (name, value) in [
+            ("POSTD_FACEBOOK_GRAPH_VERSION", "26.0"),
+            ("POSTD_FACEBOOK_GRAPH_VERSION", "v26/../.."),
+            ("POSTD_FACEBOOK_SETTLE_SECONDS", "-1"),
+            ("POSTD_FACEBOOK_SETTLE_SECONDS", "86401"),
+        ] {
+            assert!(problem::<Platforms>(&[(name, value)]).contains(name), "{name}={value}");
+        }
+    }
+}

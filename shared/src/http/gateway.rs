@@ -1,0 +1,117 @@
+//! API Gateway's HTTP API events (payload 2.0) to [`Request`], and [`Response`] back.
+
+use aws_lambda_events::apigw::ApiGatewayV2httpRequest;
+use bytes::Bytes;
+use data_encoding::BASE64;
+use http::HeaderMap;
+use serde::Serialize;
+use serde_json::Value;
+use url::Url;
+
+use super::{Caller, Request, Response};
+use crate::{
+    problem::{Code, Problem},
+    tenant::Tenant,
+};
+
+/// What the authorizer tells the functions behind it. API Gateway hands it on; a caller cannot write it.
+pub const TENANT: &str = "tenant";
+/// See [`TENANT`].
+pub const KEY: &str = "key";
+/// Why nobody is known, if so: one of the codes of [`Code::KeyUnknown`] and [`Code::KeyExpired`].
+pub const REFUSAL: &str = "refusal";
+
+/// The answer as API Gateway wants it.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct GatewayResponse {
+    status_code: u16,
+    headers: serde_json::Map<String, Value>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    cookies: Vec<String>,
+    body: String,
+    is_base64_encoded: bool,
+}
+
+/// Reads an event. `public` is the configured address of the API; without one it is the domain that API Gateway was
+/// reached at, which API Gateway itself vouches for.
+///
+/// # Errors
+/// The event says that its body is base64 and it is not.
+pub fn request(event: ApiGatewayV2httpRequest, public: Option<&Url>) -> Result<Request, Problem> {
+    let context = event.request_context;
+    let body = event.body.unwrap_or_default();
+    let body = if event.is_base64_encoded {
+        let decoded = BASE64.decode(body.as_bytes());
+        Bytes::from(decoded.map_err(|_| Problem::new(Code::BodyNotJson, "The body is not valid base64."))?)
+    } else {
+        Bytes::from(body)
+    };
+    let base = match public {
+        Some(public) => Some(public.clone()),
+        None => context.domain_name.as_deref().and_then(|domain| Url::parse(&format!("https://{domain}")).ok()),
+    };
+    let fields = context.authorizer.map(|authorizer| authorizer.fields).unwrap_or_default();
+    Ok(Request {
+        route: event.route_key.or(context.route_key).unwrap_or_default(),
+        method: context.http.method,
+        path: event.raw_path.unwrap_or_default(),
+        parameters: event.path_parameters.into_iter().collect(),
+        query: form_urlencoded::parse(event.raw_query_string.unwrap_or_default().as_bytes()).into_owned().collect(),
+        headers: event.headers,
+        cookies: event.cookies.unwrap_or_default(),
+        body,
+        caller: caller(&fields),
+        base: base.ok_or_else(|| Problem::new(Code::Unavailable, "postd does not know its own address."))?,
+    })
+}
+
+fn caller(fields: &std::collections::HashMap<String, Value>) -> Result<Caller, Code> {
+    let text = |name| fields.get(name).and_then(Value::as_str);
+    if text(REFUSAL) == Some(Code::KeyExpired.name()) {
+        return Err(Code::KeyExpired);
+    }
+    let tenant = text(TENANT).and_then(|tenant| tenant.parse().ok());
+    let key = text(KEY).and_then(|key| key.parse().ok());
+    match (tenant, key) {
+        (Some(tenant), Some(key)) => Ok(Caller { tenant: Tenant::verified(tenant), key }),
+        _ => Err(Code::KeyUnknown),
+    }
+}
+
+/// Writes an answer, with the headers that every answer carries: nothing of it may be cached, guessed at or framed.
+#[must_use]
+pub fn response(response: Response) -> GatewayResponse {
+    let mut headers = serde_json::Map::new();
+    for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
+        headers.insert(name.into(), value.into());
+    }
+    for (name, value) in response.headers {
+        headers.insert(name.into(), value.into());
+    }
+    GatewayResponse {
+        status_code: response.status,
+        headers,
+        cookies: response.cookies,
+        body: response.body,
+        is_base64_encoded: false,
+    }
+}
+
+/// Answers an event with `handle`. A refusal is an answer like any other: the function itself never fails.
+pub async fn answer<F>(event: ApiGatewayV2httpRequest, public: Option<&Url>, handle: impl FnOnce(Request) -> F) -> GatewayResponse
+where
+    F: Future<Output = Result<Response, Problem>>,
+{
+    let outcome = match request(event, public) {
+        Ok(request) => handle(request).await,
+        Err(problem) => Err(problem),
+    };
+    response(outcome.unwrap_or_else(Response::from))
+}
+
+/// A header's value, if it is readable text.
+#[must_use]
+pub fn header<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    headers.get(name)?.to_str().ok()
+}

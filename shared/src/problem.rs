@@ -1,0 +1,203 @@
+//! Errors as the caller sees them: RFC 9457 `application/problem+json`, with a stable code and who can act.
+
+use serde::Serialize;
+
+use crate::connector::Act;
+
+/// Everything that the API may refuse, one variant for each thing that a caller can do about it.
+///
+/// The catalogue with advice per code is `docs/errors.md`; a test keeps the two together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Code {
+    /// No such route.
+    RouteUnknown,
+    /// The route exists, with other methods.
+    MethodNotAllowed,
+    /// The key is missing, unknown or wrong.
+    KeyUnknown,
+    /// The key's time is over.
+    KeyExpired,
+    /// The body is larger than a post may be.
+    BodyTooLarge,
+    /// The body is not JSON.
+    BodyNotJson,
+    /// The body is JSON of another shape, or breaks a rule.
+    BodyInvalid,
+    /// A query parameter cannot be read.
+    QueryInvalid,
+    /// A header cannot be read.
+    HeaderInvalid,
+    /// The platform is not one of ours.
+    PlatformUnknown,
+    /// No post with this id belongs to the caller.
+    PostUnknown,
+    /// No connection with this id belongs to the caller.
+    ConnectionUnknown,
+    /// The key was used before, with another body.
+    IdempotencyMismatch,
+    /// Nothing of the post is left to cancel.
+    PostNotCancellable,
+    /// No connect session belongs to this address, or it is used up or over.
+    SessionUnknown,
+    /// The webhook is not signed by the platform.
+    SignatureInvalid,
+    /// The verification handshake does not carry our token.
+    HandshakeRefused,
+    /// Something on our side failed; nothing was done.
+    Unavailable,
+}
+
+impl Code {
+    /// Every code, for the documentation and its test.
+    pub const ALL: [Self; 18] = [
+        Self::RouteUnknown,
+        Self::MethodNotAllowed,
+        Self::KeyUnknown,
+        Self::KeyExpired,
+        Self::BodyTooLarge,
+        Self::BodyNotJson,
+        Self::BodyInvalid,
+        Self::QueryInvalid,
+        Self::HeaderInvalid,
+        Self::PlatformUnknown,
+        Self::PostUnknown,
+        Self::ConnectionUnknown,
+        Self::IdempotencyMismatch,
+        Self::PostNotCancellable,
+        Self::SessionUnknown,
+        Self::SignatureInvalid,
+        Self::HandshakeRefused,
+        Self::Unavailable,
+    ];
+
+    /// The stable code.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.facts().0
+    }
+
+    /// The HTTP status.
+    #[must_use]
+    pub const fn status(self) -> u16 {
+        self.facts().1
+    }
+
+    const fn facts(self) -> (&'static str, u16, &'static str) {
+        match self {
+            Self::RouteUnknown => ("route.unknown", 404, "There is nothing at this address"),
+            Self::MethodNotAllowed => ("route.method_not_allowed", 405, "This address does not take this method"),
+            Self::KeyUnknown => ("key.unknown", 401, "The API key is missing, unknown or wrong"),
+            Self::KeyExpired => ("key.expired", 401, "The API key has expired"),
+            Self::BodyTooLarge => ("body.too_large", 413, "The body is too large"),
+            Self::BodyNotJson => ("body.not_json", 400, "The body is not JSON"),
+            Self::BodyInvalid => ("body.invalid", 422, "The body breaks a rule"),
+            Self::QueryInvalid => ("query.invalid", 400, "A query parameter cannot be read"),
+            Self::HeaderInvalid => ("header.invalid", 400, "A header cannot be read"),
+            Self::PlatformUnknown => ("platform.unknown", 404, "No such platform"),
+            Self::PostUnknown => ("post.unknown", 404, "No such post"),
+            Self::ConnectionUnknown => ("connection.unknown", 404, "No such connection"),
+            Self::IdempotencyMismatch => {
+                ("idempotency.mismatch", 422, "This Idempotency-Key was used with another body")
+            }
+            Self::PostNotCancellable => ("post.not_cancellable", 409, "Nothing of this post is left to cancel"),
+            Self::SessionUnknown => ("session.unknown", 404, "This connect session is unknown, used or over"),
+            Self::SignatureInvalid => ("webhook.signature_invalid", 401, "The webhook is not signed by the platform"),
+            Self::HandshakeRefused => ("webhook.handshake_refused", 403, "The handshake does not carry our token"),
+            Self::Unavailable => ("service.unavailable", 503, "postd cannot do this at the moment"),
+        }
+    }
+
+    const fn act(self) -> Act {
+        match self {
+            Self::Unavailable => Act::Nobody,
+            Self::SessionUnknown => Act::EndUser,
+            Self::RouteUnknown
+            | Self::MethodNotAllowed
+            | Self::KeyUnknown
+            | Self::KeyExpired
+            | Self::BodyTooLarge
+            | Self::BodyNotJson
+            | Self::BodyInvalid
+            | Self::QueryInvalid
+            | Self::HeaderInvalid
+            | Self::PlatformUnknown
+            | Self::PostUnknown
+            | Self::ConnectionUnknown
+            | Self::IdempotencyMismatch
+            | Self::PostNotCancellable
+            | Self::SignatureInvalid
+            | Self::HandshakeRefused => Act::Caller,
+        }
+    }
+}
+
+/// One thing that is wrong with a request.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Fault {
+    /// Where, as a JSON pointer into the body.
+    pub pointer: String,
+    /// The rule, stable: `facebook.text.too_long`.
+    pub code: String,
+    /// What is wrong and what would be right.
+    pub detail: String,
+}
+
+/// A refusal of the API.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Problem {
+    /// `urn:postd:error:` and the code.
+    pub r#type: String,
+    /// What the code means, the same every time.
+    pub title: &'static str,
+    /// The HTTP status.
+    pub status: u16,
+    /// What happened here.
+    pub detail: String,
+    /// Stable: branch on this.
+    pub code: &'static str,
+    /// Whether the same request may succeed later.
+    pub retryable: bool,
+    /// Who can do something about it.
+    pub act: Act,
+    /// What exactly is wrong with the body, if that is it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub errors: Vec<Fault>,
+}
+
+impl Problem {
+    /// A refusal with words for this case.
+    #[must_use]
+    pub fn new(code: Code, detail: impl Into<String>) -> Self {
+        let (name, status, title) = code.facts();
+        Self {
+            r#type: format!("urn:postd:error:{name}"),
+            title,
+            status,
+            detail: detail.into(),
+            code: name,
+            retryable: matches!(code, Code::Unavailable),
+            act: code.act(),
+            errors: Vec::new(),
+        }
+    }
+
+    /// A refusal of a body, with everything that is wrong with it.
+    #[must_use]
+    pub fn invalid(faults: Vec<Fault>) -> Self {
+        let detail = match faults.as_slice() {
+            [only] => only.detail.clone(),
+            several => format!("{} things are wrong; see `errors`.", several.len()),
+        };
+        Self { errors: faults, ..Self::new(Code::BodyInvalid, detail) }
+    }
+}
+
+impl Fault {
+    /// Something wrong at `pointer`.
+    #[must_use]
+    pub fn new(pointer: impl Into<String>, code: impl Into<String>, detail: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
+    }
+}

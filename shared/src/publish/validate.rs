@@ -1,0 +1,167 @@
+//! Everything that can be known to be wrong with a post before it is accepted, all of it at once (F12).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::Timestamp;
+
+use super::{NewPost, NewTarget, unavailable};
+use crate::{
+    connectors::Connectors,
+    content::Content,
+    ids::ConnectionId,
+    post::{MAX_TARGETS, Planned, TargetSpec},
+    problem::{Fault, Problem},
+    schedule::Schedule,
+    store::{Connection, ConnectionState, SavedDestination, Store},
+    tenant::Tenant,
+};
+
+/// A post that keeps every rule we know of.
+#[derive(Debug)]
+pub(super) struct Validated {
+    pub(super) content: Content,
+    pub(super) targets: Vec<TargetSpec>,
+    pub(super) planned: Option<Planned>,
+    pub(super) not_after: Option<Timestamp>,
+}
+
+/// Checks a post; the inner error holds everything that is wrong with it.
+pub(super) async fn check(
+    store: &Store,
+    connectors: &Connectors,
+    tenant: Tenant,
+    wanted: &NewPost,
+    now: Timestamp,
+) -> Result<Result<Validated, Vec<Fault>>, Problem> {
+    let mut faults = Vec::new();
+    let planned = schedule(wanted.schedule.as_ref(), now, &mut faults);
+    let not_after = not_after(wanted.not_after.as_deref(), planned.as_ref().map_or(now, |planned| planned.at), &mut faults);
+    if wanted.targets.is_empty() || wanted.targets.len() > MAX_TARGETS {
+        faults.push(Fault::new("/targets", "targets.count", format!("A post has 1 to {MAX_TARGETS} targets.")));
+        return Ok(Err(faults));
+    }
+    let ids = wanted.targets.iter().map(|target| target.connection);
+    let connections = store.connections_by_id(tenant, ids).await.map_err(unavailable)?;
+    let connections: BTreeMap<ConnectionId, Connection> =
+        connections.into_iter().map(|connection| (connection.id, connection)).collect();
+    let mut targets = Vec::new();
+    let mut seen = BTreeSet::new();
+    for (index, target) in wanted.targets.iter().enumerate() {
+        let before = faults.len();
+        let spec = one_target(index, target, &connections, &mut faults);
+        let Some(spec) = spec else { continue };
+        if !seen.insert((spec.connection, spec.destination.clone())) {
+            let text = "Another target of this post goes to the same destination.";
+            faults.push(Fault::new(format!("/targets/{index}"), "target.repeated", text));
+        }
+        content_rules(connectors, wanted, index, &spec, &mut faults);
+        if faults.len() == before {
+            targets.push(spec);
+        }
+    }
+    // The same content breaks the same rule once, however many targets share it.
+    let mut told = BTreeSet::new();
+    faults.retain(|fault| told.insert((fault.pointer.clone(), fault.code.clone())));
+    if faults.is_empty() {
+        Ok(Ok(Validated { content: wanted.content.clone(), targets, planned, not_after }))
+    } else {
+        Ok(Err(faults))
+    }
+}
+
+fn schedule(schedule: Option<&Schedule>, now: Timestamp, faults: &mut Vec<Fault>) -> Option<Planned> {
+    let schedule = schedule?;
+    match schedule.resolve(now) {
+        Ok(at) => {
+            let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
+            Some(Planned { schedule: schedule.clone(), at })
+        }
+        Err(error) => {
+            let pointer = format!("/schedule{}", error.pointer(schedule));
+            faults.push(Fault::new(pointer, error.code(), format!("The time is {error}.")));
+            None
+        }
+    }
+}
+
+fn not_after(text: Option<&str>, goes_out: Timestamp, faults: &mut Vec<Fault>) -> Option<Timestamp> {
+    let pointer = "/not_after";
+    match text?.parse::<Timestamp>() {
+        Ok(at) if at > goes_out => Some(at),
+        Ok(_) => {
+            faults.push(Fault::new(pointer, "not_after.too_early", "It must lie after the time of the post."));
+            None
+        }
+        Err(_) => {
+            let text = "Write a time with an offset, such as 2026-12-24T18:00:00+01:00.";
+            faults.push(Fault::new(pointer, "not_after.not_an_instant", text));
+            None
+        }
+    }
+}
+
+fn one_target(
+    index: usize,
+    target: &NewTarget,
+    connections: &BTreeMap<ConnectionId, Connection>,
+    faults: &mut Vec<Fault>,
+) -> Option<TargetSpec> {
+    let pointer = |field: &str| format!("/targets/{index}/{field}");
+    let Some(connection) = connections.get(&target.connection) else {
+        faults.push(Fault::new(pointer("connection"), "connection.unknown", "No such connection."));
+        return None;
+    };
+    if connection.state == ConnectionState::Disconnected {
+        let text = "This connection was given up: connect the account again.";
+        faults.push(Fault::new(pointer("connection"), "connection.disconnected", text));
+        return None;
+    }
+    let destination = match choose(target.destination.as_deref(), &connection.destinations) {
+        Ok(destination) => destination,
+        Err((code, text)) => {
+            faults.push(Fault::new(pointer("destination"), code, text));
+            return None;
+        }
+    };
+    if let Some(refusal) = &destination.refusal {
+        faults.push(Fault::new(pointer("destination"), refusal.code.clone(), refusal.message.clone()));
+        return None;
+    }
+    Some(TargetSpec {
+        platform: connection.platform,
+        connection: connection.id,
+        destination: destination.id.clone(),
+        content: target.content.clone(),
+    })
+}
+
+fn choose<'a>(
+    wanted: Option<&str>,
+    destinations: &'a [SavedDestination],
+) -> Result<&'a SavedDestination, (&'static str, &'static str)> {
+    match (wanted, destinations) {
+        (Some(id), all) => all
+            .iter()
+            .find(|destination| destination.id == id)
+            .ok_or(("destination.unknown", "The connection has no such destination.")),
+        (None, [only]) => Ok(only),
+        (None, []) => Err(("destination.none", "The connection has no destination to publish to.")),
+        (None, _) => Err(("destination.required", "The connection has several destinations: name one.")),
+    }
+}
+
+fn content_rules(
+    connectors: &Connectors,
+    wanted: &NewPost,
+    index: usize,
+    spec: &TargetSpec,
+    faults: &mut Vec<Fault>,
+) {
+    let (base, content) = match &spec.content {
+        Some(own) => (format!("/targets/{index}/content"), own),
+        None => ("/content".to_owned(), &wanted.content),
+    };
+    for finding in connectors.of(spec.platform).preflight(content) {
+        faults.push(Fault::new(format!("{base}{}", finding.pointer), finding.rule, finding.message));
+    }
+}

@@ -1,0 +1,355 @@
+//! Connections: one OAuth grant each, with its destinations and its health.
+
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, from_row, keys, millis, text, time_to_live, to_attribute, to_row, unavailable};
+use crate::{
+    connector::Refusal,
+    ids::{ConnectionId, TenantId},
+    platform::Platform,
+    tenant::Tenant,
+};
+
+/// How long the health log is kept.
+const HEALTH_LOG_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Whether a connection can be used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum ConnectionState {
+    /// It works.
+    Active,
+    /// It works, and will not for long, or not for everything.
+    Degraded,
+    /// It does not work until its owner connects again.
+    Reconnect,
+    /// It was given up.
+    Disconnected,
+}
+
+/// A place that a connection may publish to, as it is stored and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SavedDestination {
+    /// The platform's id.
+    pub id: String,
+    /// A name to show.
+    pub name: String,
+    /// Why this connection may not publish there, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refusal: Option<Refusal>,
+}
+
+/// The last thing that the platform told about a connection without being asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LastEvent {
+    /// What happened: `post.published`, `post.removed`, `connection.revoked`, or the platform's own name.
+    pub kind: String,
+    /// The platform's id of what it happened to, if any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
+    /// When it reached us.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub received_at: Timestamp,
+}
+
+/// A connection, without its tokens: these are in the vault.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Connection {
+    /// The id; a reconnect keeps it.
+    pub id: ConnectionId,
+    /// Where.
+    pub platform: Platform,
+    /// The platform's id of whoever gave consent.
+    pub account: String,
+    /// A name to show for it.
+    pub account_name: String,
+    /// Whether it can be used.
+    pub state: ConnectionState,
+    /// Why it is not active, if so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Refusal>,
+    /// What was granted.
+    pub scopes: Vec<String>,
+    /// What was asked and not granted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing_scopes: Vec<String>,
+    /// Where it may publish.
+    pub destinations: Vec<SavedDestination>,
+    /// When it was made.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created_at: Timestamp,
+    /// When it last changed.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub updated_at: Timestamp,
+    /// When it was last seen to work or not to.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub checked_at: Option<Timestamp>,
+    /// When the token ends, if the platform said so.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub access_expires_at: Option<Timestamp>,
+    /// When reads end without a new login, if the platform said so.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub data_access_expires_at: Option<Timestamp>,
+    /// The last thing that the platform told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_event: Option<LastEvent>,
+}
+
+impl Connection {
+    /// The first of the dates on which this connection stops working by itself.
+    #[must_use]
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        self.access_expires_at.into_iter().chain(self.data_access_expires_at).min()
+    }
+}
+
+impl Store {
+    /// Stores a connection that was just made or made anew, with the ways to find it: by destination (for webhooks), by
+    /// the time of its next health check and by the end of its token. All of it or nothing.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn put_connection(
+        &self,
+        tenant: Tenant,
+        connection: &Connection,
+        next_check: Timestamp,
+        warn_at: Option<Timestamp>,
+    ) -> Result<(), StoreError> {
+        let sort = keys::connection(connection.id);
+        let mut row = to_row("connection", keys::tenant(tenant), sort.clone(), connection)?;
+        row.insert("due_shard".into(), text(keys::due_health(connection.id)));
+        row.insert("due_at".into(), text(keys::at(next_check, &sort)));
+        if connection.state != ConnectionState::Active {
+            row.insert("attention_group".into(), text(keys::troubled_connections(tenant)));
+            row.insert("attention_at".into(), text(keys::at(connection.updated_at, &sort)));
+        }
+        let mut rows = vec![row];
+        if let Some(warn_at) = warn_at {
+            let sort = format!("{sort}#TOKEN");
+            rows.push(super::Item::from([
+                ("pk".to_owned(), text(keys::tenant(tenant))),
+                ("sk".to_owned(), text(&sort)),
+                ("connection".to_owned(), text(connection.id)),
+                ("due_shard".to_owned(), text(keys::due_tokens(connection.id))),
+                ("due_at".to_owned(), text(keys::at(warn_at, &sort))),
+            ]));
+        }
+        for destination in connection.destinations.iter().map(|destination| destination.id.as_str()) {
+            rows.push(super::Item::from([
+                ("pk".to_owned(), text(keys::destination(connection.platform, destination))),
+                ("sk".to_owned(), text(format!("{}#{}", keys::tenant(tenant), keys::connection(connection.id)))),
+                ("tenant".to_owned(), text(tenant.id())),
+                ("connection".to_owned(), text(connection.id)),
+            ]));
+        }
+        // A transaction takes 100 rows; the connection itself goes last, so that it never promises what is not there.
+        for rows in rows.rchunks(100).collect::<Vec<_>>().into_iter().rev() {
+            self.put_together(rows).await?;
+        }
+        Ok(())
+    }
+
+    async fn put_together(&self, rows: &[super::Item]) -> Result<(), StoreError> {
+        let operation = "store a connection";
+        let incomplete = |_| StoreError::Unavailable { operation, code: "incomplete_request".into() };
+        let mut writes = Vec::new();
+        for row in rows {
+            let put = Put::builder().table_name(&self.table).set_item(Some(row.clone())).build().map_err(incomplete)?;
+            writes.push(TransactWriteItem::builder().put(put).build());
+        }
+        self.client
+            .transact_write_items()
+            .set_transact_items(Some(writes))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(unavailable(operation))
+    }
+
+    /// One connection.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn connection(&self, tenant: Tenant, id: ConnectionId) -> Result<Option<Connection>, StoreError> {
+        let item = self.get("read a connection", keys::tenant(tenant), keys::connection(id), false).await?;
+        item.map(|item| from_row("connection", item)).transpose()
+    }
+
+    /// Those of `ids` that there are.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn connections_by_id(
+        &self,
+        tenant: Tenant,
+        ids: impl Iterator<Item = ConnectionId>,
+    ) -> Result<Vec<Connection>, StoreError> {
+        let mut keys: Vec<_> = ids.map(|id| (keys::tenant(tenant), keys::connection(id))).collect();
+        keys.sort_unstable();
+        keys.dedup();
+        let rows = self.get_many("read connections", keys).await?;
+        rows.into_iter().map(|item| from_row("connection", item)).collect()
+    }
+
+    /// All connections of a tenant, the oldest first.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn connections(&self, tenant: Tenant) -> Result<Vec<Connection>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(keys::tenant(tenant)))
+            .expression_attribute_values(":prefix", AttributeValue::S(keys::CONNECTION_PREFIX.into()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut connections = Vec::new();
+        while let Some(item) = pages.next().await {
+            let item = item.map_err(unavailable("list connections"))?;
+            // The rows that only wait for a token's end stand beside their connections.
+            if item.contains_key("platform") {
+                connections.push(from_row("connection", item)?);
+            }
+        }
+        Ok(connections)
+    }
+
+    /// The connections of all tenants that may publish to a place, for a verified webhook about it.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn connections_at(
+        &self,
+        platform: Platform,
+        destination: &str,
+    ) -> Result<Vec<(Tenant, ConnectionId)>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(keys::destination(platform, destination)))
+            .into_paginator()
+            .items()
+            .send();
+        let mut found = Vec::new();
+        while let Some(item) = pages.next().await {
+            let row: DestinationRow = from_row("destination", item.map_err(unavailable("find connections"))?)?;
+            found.push((Tenant::verified(row.tenant), row.connection));
+        }
+        Ok(found)
+    }
+
+    /// Records what a check, a refused call or a webhook told about a connection. A connection that was given up stays so.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn set_connection_state(
+        &self,
+        tenant: Tenant,
+        id: ConnectionId,
+        (state, reason): (ConnectionState, Option<&Refusal>),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let sort = keys::connection(id);
+        let mut builder = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(keys::tenant(tenant)))
+            .key("sk", text(&sort))
+            .condition_expression("attribute_exists(pk) AND #state <> :disconnected")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":disconnected", to_attribute("state", &ConnectionState::Disconnected)?)
+            .expression_attribute_values(":state", to_attribute("state", &state)?)
+            .expression_attribute_values(":now", millis(now));
+        let mut sets = "SET #state = :state, checked_at = :now, updated_at = :now".to_owned();
+        let mut removes = Vec::new();
+        match reason {
+            Some(reason) => {
+                sets.push_str(", reason = :reason");
+                builder = builder.expression_attribute_values(":reason", to_attribute("reason", reason)?);
+            }
+            None => removes.push("reason"),
+        }
+        if state == ConnectionState::Active {
+            removes.extend(["attention_group", "attention_at"]);
+        } else {
+            sets.push_str(", attention_group = :attention_group, attention_at = :attention_at");
+            builder = builder
+                .expression_attribute_values(":attention_group", text(keys::troubled_connections(tenant)))
+                .expression_attribute_values(":attention_at", text(keys::at(now, &sort)));
+        }
+        if !removes.is_empty() {
+            sets.push_str(" REMOVE ");
+            sets.push_str(&removes.join(", "));
+        }
+        self.conditional("record a connection's state", builder.update_expression(sets)).await.map(|_| ())
+    }
+
+    /// Records the last thing that the platform told about a connection.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn set_last_event(&self, tenant: Tenant, id: ConnectionId, event: &LastEvent) -> Result<(), StoreError> {
+        // Webhooks arrive in any order: an older one does not displace a newer.
+        let builder = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(keys::tenant(tenant)))
+            .key("sk", text(keys::connection(id)))
+            .update_expression("SET last_event = :event")
+            .condition_expression(
+                "attribute_exists(pk) AND \
+                 (attribute_not_exists(last_event) OR last_event.received_at <= :received_at)",
+            )
+            .expression_attribute_values(":event", to_attribute("event", event)?)
+            .expression_attribute_values(":received_at", millis(event.received_at));
+        self.conditional("record an event", builder).await.map(|_| ())
+    }
+
+    /// Adds a line to a connection's health log.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn log_health(
+        &self,
+        tenant: Tenant,
+        id: ConnectionId,
+        (state, reason): (ConnectionState, Option<&Refusal>),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let line = HealthLine { state, reason: reason.cloned() };
+        let mut row = to_row("health line", keys::health(tenant, id), format!("HEALTH#{}", keys::at(now, "")), &line)?;
+        row.insert("expires_at".into(), time_to_live(now.saturating_add(HEALTH_LOG_KEPT).unwrap_or(now)));
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(unavailable("write the health log"))
+    }
+}
+
+#[derive(Deserialize)]
+struct DestinationRow {
+    tenant: TenantId,
+    connection: ConnectionId,
+}
+
+#[derive(Serialize)]
+struct HealthLine {
+    state: ConnectionState,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<Refusal>,
+}

@@ -1,0 +1,99 @@
+//! Webhook deliveries as they came, once each, and what they meant for a tenant.
+
+use aws_sdk_dynamodb::operation::put_item::PutItemError;
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use serde::{Deserialize, Serialize};
+
+use super::{Store, StoreError, from_row, keys, text, time_to_live, to_row, unavailable};
+use crate::{ids::ConnectionId, platform::Platform, tenant::Tenant};
+
+/// How long deliveries are kept; longer than any platform repeats one (F74).
+const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// Whether a delivery was seen before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is new and stored.
+    New,
+    /// It was stored before.
+    Repeated,
+}
+
+/// A verified delivery, with its raw body.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HookEvent {
+    /// Repeats of one delivery have one key.
+    pub key: String,
+    /// The body as it came.
+    pub body: String,
+    /// When it came.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub received_at: Timestamp,
+}
+
+impl HookEvent {
+    /// The day under which it is stored.
+    #[must_use]
+    pub fn day(&self) -> String {
+        self.received_at.to_zoned(TimeZone::UTC).date().to_string()
+    }
+}
+
+impl Store {
+    /// Stores a verified delivery, unless one with its key came on the same day. (Later repeats are caught where a
+    /// tenant's event is recorded.)
+    ///
+    /// # Errors
+    /// The store did not answer: the platform must be told to send it again.
+    pub async fn put_hook(&self, platform: Platform, event: &HookEvent) -> Result<Receipt, StoreError> {
+        let mut row = to_row("webhook", keys::hook(platform, &event.day()), event.key.clone(), event)?;
+        row.insert("expires_at".into(), time_to_live(event.received_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX)));
+        self.put_once("store a webhook", row).await
+    }
+
+    /// A stored delivery.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn hook(&self, platform: Platform, day: &str, key: &str) -> Result<Option<HookEvent>, StoreError> {
+        let item = self.get("read a webhook", keys::hook(platform, day), key.to_owned(), true).await?;
+        item.map(|item| from_row("webhook", item)).transpose()
+    }
+
+    /// Records what a delivery meant for one connection, once.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn put_tenant_event(
+        &self,
+        tenant: Tenant,
+        (platform, connection): (Platform, ConnectionId),
+        event: &super::LastEvent,
+        dedupe_key: &str,
+    ) -> Result<Receipt, StoreError> {
+        let day = event.received_at.to_zoned(TimeZone::UTC).date().to_string();
+        let sort = format!("{platform}#{dedupe_key}#{connection}");
+        let mut row = to_row("event", keys::tenant_hook(tenant, &day), sort, event)?;
+        row.insert("connection".into(), text(connection));
+        row.insert("expires_at".into(), time_to_live(event.received_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX)));
+        self.put_once("record an event", row).await
+    }
+
+    async fn put_once(&self, operation: &'static str, row: super::Item) -> Result<Receipt, StoreError> {
+        let outcome = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .condition_expression("attribute_not_exists(pk)")
+            .send()
+            .await;
+        match outcome {
+            Ok(_) => Ok(Receipt::New),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Receipt::Repeated),
+                _ => Err(unavailable(operation)(error)),
+            },
+        }
+    }
+}

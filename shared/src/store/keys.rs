@@ -1,0 +1,119 @@
+//! How keys are spelled.
+
+use jiff::{Timestamp, tz::TimeZone};
+
+use crate::{
+    ids::{ConnectionId, KeyId, PostId, TargetId},
+    platform::Platform,
+    tenant::Tenant,
+};
+
+/// How many partitions the `due` index spreads over: one minute's rush of one kind does not meet in one partition (F60).
+pub(super) const DUE_SHARDS: u8 = 4;
+
+pub(super) fn tenant(tenant: Tenant) -> String {
+    format!("T#{}", tenant.id())
+}
+
+pub(super) const TENANT: &str = "TENANT";
+pub(super) const POST: &str = "POST";
+pub(super) const SESSION: &str = "SESSION";
+pub(super) const CONNECTION_PREFIX: &str = "CONN#";
+
+pub(super) fn key(id: KeyId) -> String {
+    format!("KEY#{id}")
+}
+
+pub(super) fn connection(id: ConnectionId) -> String {
+    format!("{CONNECTION_PREFIX}{id}")
+}
+
+pub(super) fn post(tenant: Tenant, post: PostId) -> String {
+    format!("T#{}#POST#{post}", tenant.id())
+}
+
+/// The partition of all targets of posts that a tenant created on one day (UTC).
+pub(super) fn day(tenant: Tenant, at: Timestamp) -> String {
+    format!("T#{}#DAY#{}", tenant.id(), at.to_zoned(TimeZone::UTC).date())
+}
+
+/// Sorts the targets of a day by post, the posts by time.
+pub(super) fn target(created_at: Timestamp, post: PostId, target: TargetId) -> String {
+    // Three digits keep t2 before t10.
+    format!("{}{:03}", targets_of(created_at, post), target.index() + 1)
+}
+
+/// What the sort keys of all targets of one post begin with.
+pub(super) fn targets_of(created_at: Timestamp, post: PostId) -> String {
+    format!("{:013}#{post}#", created_at.as_millisecond())
+}
+
+pub(super) fn log(target: TargetId, fence: u64) -> String {
+    format!("TARGET#{target}#LOG#{fence:06}")
+}
+
+pub(super) fn session(state_hash: &str) -> String {
+    format!("OAUTH#{state_hash}")
+}
+
+/// Where the connections stand that may publish to one place at a platform.
+pub(super) fn destination(platform: Platform, destination: &str) -> String {
+    format!("DEST#{platform}#{destination}")
+}
+
+pub(super) fn hook(platform: Platform, day: &str) -> String {
+    format!("HOOK#{platform}#{day}")
+}
+
+pub(super) fn tenant_hook(tenant: Tenant, day: &str) -> String {
+    format!("T#{}#HOOK#{day}", tenant.id())
+}
+
+pub(super) fn health(tenant: Tenant, connection: ConnectionId) -> String {
+    format!("T#{}#CONN#{connection}", tenant.id())
+}
+
+/// The shard of the `due` index for targets.
+pub(super) fn due_targets(post: PostId) -> String {
+    due_targets_shard(post.uuid().as_bytes().last().copied().unwrap_or_default() % DUE_SHARDS)
+}
+
+pub(super) fn due_targets_shard(shard: u8) -> String {
+    format!("DUE#targets#{shard}")
+}
+
+/// The shard of the `due` index for the health checks of connections.
+pub(super) fn due_health(connection: ConnectionId) -> String {
+    due_health_shard(connection.uuid().as_bytes().last().copied().unwrap_or_default() % DUE_SHARDS)
+}
+
+pub(super) fn due_health_shard(shard: u8) -> String {
+    format!("DUE#health#{shard}")
+}
+
+/// The shard of the `due` index for tokens that end.
+pub(super) fn due_tokens(connection: ConnectionId) -> String {
+    due_tokens_shard(connection.uuid().as_bytes().last().copied().unwrap_or_default() % DUE_SHARDS)
+}
+
+pub(super) fn due_tokens_shard(shard: u8) -> String {
+    format!("DUE#tokens#{shard}")
+}
+
+/// Sorts an index by time; `then` only keeps entries of one millisecond apart.
+pub(super) fn at(at: Timestamp, then: &str) -> String {
+    format!("{:013}#{then}", at.as_millisecond())
+}
+
+/// Everything up to and with `at`, as the upper bound of a range over [`at`].
+pub(super) fn until(at: Timestamp) -> String {
+    format!("{:013}#~", at.as_millisecond())
+}
+
+pub(super) fn dead_letters(tenant: Tenant) -> String {
+    format!("T#{}#dead", tenant.id())
+}
+
+pub(super) fn troubled_connections(tenant: Tenant) -> String {
+    format!("T#{}#connections", tenant.id())
+}

@@ -1,0 +1,140 @@
+//! Everything that is remembered: one DynamoDB table, keys built here and nowhere else, decisions by conditional write.
+//!
+//! The keys, and what a row costs to change, are listed in `docs/architecture.md`.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::{
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
+    types::AttributeValue,
+};
+use jiff::Timestamp;
+use serde::{Serialize, de::DeserializeOwned};
+
+mod connections;
+mod cursor;
+mod due;
+mod hooks;
+mod keys;
+mod posts;
+mod sessions;
+mod targets;
+mod tenancy;
+
+pub use connections::{Connection, ConnectionState, LastEvent, SavedDestination};
+pub use cursor::{Cursor, InvalidCursor};
+pub use due::DueTarget;
+pub use hooks::{HookEvent, Receipt};
+pub use posts::{Page, PostSummary, Reservation};
+pub use sessions::Session;
+pub use targets::{Cancellation, Claim, ClaimRequest, DeadLetter, Settled};
+pub use tenancy::{ApiKey, TenantRow};
+
+/// A row as DynamoDB knows it.
+pub(crate) type Item = HashMap<String, AttributeValue>;
+
+/// The table `State`.
+#[derive(Debug, Clone)]
+pub struct Store {
+    client: Client,
+    table: String,
+}
+
+/// The store could not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// DynamoDB did not answer, or refused for a reason that passes. The write may or may not have taken effect.
+    #[error("DynamoDB failed to {operation} ({code})")]
+    Unavailable {
+        /// What was asked.
+        operation: &'static str,
+        /// DynamoDB's code, or `no_answer`.
+        code: String,
+    },
+    /// A row does not have the shape that this version writes.
+    #[error("a stored {what} cannot be read")]
+    Corrupt {
+        /// What it should be.
+        what: &'static str,
+        /// Why it is not.
+        #[source]
+        source: serde_dynamo::Error,
+    },
+}
+
+impl Store {
+    /// The store in `table`.
+    #[must_use]
+    pub fn new(client: Client, table: impl Into<String>) -> Self {
+        Self { client, table: table.into() }
+    }
+
+    /// Whether the table answers.
+    ///
+    /// # Errors
+    /// It does not.
+    pub async fn ping(&self) -> Result<(), StoreError> {
+        self.get("ping", "PING".to_owned(), "PING".to_owned(), false).await.map(|_| ())
+    }
+
+    async fn get(
+        &self,
+        operation: &'static str,
+        pk: String,
+        sk: String,
+        consistent: bool,
+    ) -> Result<Option<Item>, StoreError> {
+        self.client
+            .get_item()
+            .table_name(&self.table)
+            .key("pk", AttributeValue::S(pk))
+            .key("sk", AttributeValue::S(sk))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map(|output| output.item)
+            .map_err(unavailable(operation))
+    }
+}
+
+/// Maps an SDK error, keeping its code and nothing of its prose.
+fn unavailable<E, R>(operation: &'static str) -> impl Fn(SdkError<E, R>) -> StoreError
+where
+    SdkError<E, R>: ProvideErrorMetadata,
+{
+    move |error| StoreError::Unavailable { operation, code: error.code().unwrap_or("no_answer").to_owned() }
+}
+
+/// A row of `what` with its key.
+fn to_row<T: Serialize>(what: &'static str, pk: String, sk: String, value: &T) -> Result<Item, StoreError> {
+    let mut item: Item = serde_dynamo::to_item(value).map_err(|source| StoreError::Corrupt { what, source })?;
+    item.insert("pk".into(), AttributeValue::S(pk));
+    item.insert("sk".into(), AttributeValue::S(sk));
+    Ok(item)
+}
+
+fn from_row<T: DeserializeOwned>(what: &'static str, item: Item) -> Result<T, StoreError> {
+    serde_dynamo::from_item(item).map_err(|source| StoreError::Corrupt { what, source })
+}
+
+fn to_attribute<T: Serialize>(what: &'static str, value: &T) -> Result<AttributeValue, StoreError> {
+    serde_dynamo::to_attribute_value(value).map_err(|source| StoreError::Corrupt { what, source })
+}
+
+fn text(value: impl ToString) -> AttributeValue {
+    AttributeValue::S(value.to_string())
+}
+
+fn number(value: impl ToString) -> AttributeValue {
+    AttributeValue::N(value.to_string())
+}
+
+fn millis(at: Timestamp) -> AttributeValue {
+    number(at.as_millisecond())
+}
+
+/// DynamoDB's time to live counts in seconds.
+fn time_to_live(at: Timestamp) -> AttributeValue {
+    number(at.as_second())
+}

@@ -1,0 +1,385 @@
+//! Posts: accepted with one conditional write that is also the reservation of the idempotency key.
+
+use std::collections::BTreeMap;
+
+use aws_sdk_dynamodb::{
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{
+        AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
+        TransactWriteItem,
+    },
+};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
+
+use super::{Cursor, Item, Store, StoreError, from_row, keys, text, to_row, unavailable};
+use crate::{
+    ids::PostId,
+    post::Post,
+    target::{LogEntry, State, Target},
+    tenant::Tenant,
+};
+
+const NOT_THERE: &str = "attribute_not_exists(pk)";
+/// How many days one listing looks back through before it hands out a cursor, so that no request runs for ever.
+const DAYS_PER_LISTING: u32 = 60;
+
+/// What became of the wish to accept a post.
+#[derive(Debug)]
+pub enum Reservation {
+    /// It is accepted.
+    New,
+    /// It was accepted before, from the same request; this is what was written then.
+    Replay(Box<Post>),
+    /// Its key was used for another request.
+    Mismatch,
+}
+
+/// A post with the rows of its targets, as far as there are any yet.
+#[derive(Debug, Clone)]
+pub struct PostSummary {
+    /// What the caller asked for.
+    pub post: Post,
+    /// What has become of it; a target without a row is queued.
+    pub targets: Vec<Target>,
+}
+
+impl PostSummary {
+    /// The row of one target.
+    #[must_use]
+    pub fn target(&self, id: crate::ids::TargetId) -> Option<&Target> {
+        self.targets.iter().find(|row| row.target == id)
+    }
+}
+
+/// A page of a listing.
+#[derive(Debug)]
+pub struct Page<T> {
+    /// What stands on it.
+    pub items: Vec<T>,
+    /// Where the next one begins, if there may be one.
+    pub next: Option<Cursor>,
+}
+
+impl Store {
+    /// Accepts `post`. `nonce` is new for every request: it tells our own write, whose answer was lost, from another's.
+    ///
+    /// A post for now is one conditional put. A post with a time is one transaction with its targets, because these must
+    /// be found when their time comes; `due_at` says when dispatch looks at them.
+    ///
+    /// # Errors
+    /// The store did not answer; the caller repeats the request with its key.
+    pub async fn accept(
+        &self,
+        tenant: Tenant,
+        post: &Post,
+        nonce: &str,
+        due_at: Option<Timestamp>,
+    ) -> Result<Reservation, StoreError> {
+        let mut row = to_row("post", keys::post(tenant, post.id), keys::POST.to_owned(), post)?;
+        row.insert("nonce".into(), text(nonce));
+        let earlier = match due_at {
+            None => self.put_post(row).await?,
+            Some(due_at) => self.put_planned_post(tenant, post, row, nonce, due_at).await?,
+        };
+        let Some(earlier) = earlier else { return Ok(Reservation::New) };
+        let ours = earlier.get("nonce").and_then(|value| value.as_s().ok()).is_some_and(|stored| stored == nonce);
+        if ours {
+            return Ok(Reservation::New);
+        }
+        let earlier: Post = from_row("post", earlier)?;
+        if earlier.request_fingerprint == post.request_fingerprint {
+            Ok(Reservation::Replay(Box::new(earlier)))
+        } else {
+            Ok(Reservation::Mismatch)
+        }
+    }
+
+    /// Writes the row; what stands there instead, if something does.
+    async fn put_post(&self, row: Item) -> Result<Option<Item>, StoreError> {
+        let outcome = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .condition_expression(NOT_THERE)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match outcome {
+            Ok(_) => Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Some(failed.item().cloned().unwrap_or_default()))
+                }
+                _ => Err(unavailable("accept a post")(error)),
+            },
+        }
+    }
+
+    async fn put_planned_post(
+        &self,
+        tenant: Tenant,
+        post: &Post,
+        row: Item,
+        nonce: &str,
+        due_at: Timestamp,
+    ) -> Result<Option<Item>, StoreError> {
+        let mut writes = vec![self.put_if_absent(row)?];
+        for target in planned_targets(post) {
+            let sort = keys::target(post.created_at, post.id, target.target);
+            let due = keys::at(due_at, &sort);
+            let mut row = to_row("target", keys::day(tenant, post.created_at), sort, &target)?;
+            row.insert("due_shard".into(), text(keys::due_targets(post.id)));
+            row.insert("due_at".into(), text(due));
+            writes.push(self.put_if_absent(row)?);
+        }
+        let outcome = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes))
+            .client_request_token(nonce)
+            .send()
+            .await;
+        let error = match outcome {
+            Ok(_) => return Ok(None),
+            Err(error) => error,
+        };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
+            && let Some(reason) = cancelled.cancellation_reasons().first()
+            && reason.code() == Some("ConditionalCheckFailed")
+        {
+            return Ok(Some(CancellationReason::item(reason).cloned().unwrap_or_default()));
+        }
+        Err(unavailable("accept a scheduled post")(error))
+    }
+
+    fn put_if_absent(&self, row: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .condition_expression(NOT_THERE)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .map_err(|_| StoreError::Unavailable { operation: "accept a post", code: "incomplete_request".into() })?;
+        Ok(TransactWriteItem::builder().put(put).build())
+    }
+
+    /// What the caller asked for. `consistent` costs twice and sees a write of a moment ago.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn post(&self, tenant: Tenant, id: PostId, consistent: bool) -> Result<Option<Post>, StoreError> {
+        let item = self.get("read a post", keys::post(tenant, id), keys::POST.to_owned(), consistent).await?;
+        item.map(|item| from_row("post", item)).transpose()
+    }
+
+    /// A post with what has become of it.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn post_with_targets(&self, tenant: Tenant, id: PostId) -> Result<Option<PostSummary>, StoreError> {
+        let Some(post) = self.post(tenant, id, true).await? else { return Ok(None) };
+        let mut targets = Vec::new();
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(keys::day(tenant, post.created_at)))
+            .expression_attribute_values(":prefix", text(keys::targets_of(post.created_at, id)))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = pages.next().await {
+            targets.push(from_row("target", item.map_err(unavailable("read targets"))?)?);
+        }
+        Ok(Some(PostSummary { post, targets }))
+    }
+
+    /// The posts of a tenant that are scheduled or that a consumer has begun, newest first, back to the day `oldest`.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn posts(
+        &self,
+        tenant: Tenant,
+        after: Option<Cursor>,
+        (newest, oldest): (Timestamp, Timestamp),
+        limit: usize,
+    ) -> Result<Page<PostSummary>, StoreError> {
+        let oldest = utc_date(oldest);
+        let (mut day, mut before) = match after {
+            Some(cursor) => (cursor.day, cursor.before),
+            None => (utc_date(newest), None),
+        };
+        let mut found: Vec<(PostId, Vec<Target>)> = Vec::new();
+        let mut days_left = DAYS_PER_LISTING;
+        let next = loop {
+            let full = self.targets_of_day(tenant, day, before.take(), limit, &mut found).await?;
+            if full {
+                let last = found.last().and_then(|(post, rows)| Some((post, rows.first()?.created_at)));
+                break last.map(|(post, at)| Cursor { day, before: Some(keys::targets_of(at, *post)) });
+            }
+            day = day.saturating_sub(1.day());
+            if day < oldest {
+                break None;
+            }
+            days_left = days_left.saturating_sub(1);
+            if days_left == 0 {
+                break Some(Cursor { day, before: None });
+            }
+        };
+        let mut posts = self.posts_by_id(tenant, found.iter().map(|(id, _)| *id)).await?;
+        let items = found
+            .into_iter()
+            .filter_map(|(id, targets)| posts.remove(&id).map(|post| PostSummary { post, targets }))
+            .collect();
+        Ok(Page { items, next })
+    }
+
+    /// Collects the targets of one day, newest first, by post; `true` as soon as there are `limit` whole posts and the
+    /// day holds more.
+    async fn targets_of_day(
+        &self,
+        tenant: Tenant,
+        day: Date,
+        before: Option<String>,
+        limit: usize,
+        found: &mut Vec<(PostId, Vec<Target>)>,
+    ) -> Result<bool, StoreError> {
+        let at = day.to_zoned(TimeZone::UTC).map_or(Timestamp::MIN, |zoned| zoned.timestamp());
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND sk < :before")
+            .expression_attribute_values(":pk", text(keys::day(tenant, at)))
+            .expression_attribute_values(":before", text(before.as_deref().unwrap_or("~")))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit.saturating_mul(3)).unwrap_or(i32::MAX))
+            .into_paginator()
+            .items()
+            .send();
+        while let Some(item) = pages.next().await {
+            let target: Target = from_row("target", item.map_err(unavailable("list targets"))?)?;
+            let whole = found.len() == limit;
+            match found.last_mut() {
+                Some((post, rows)) if *post == target.post => rows.push(target),
+                _ if whole => return Ok(true),
+                _ => found.push((target.post, vec![target])),
+            }
+        }
+        Ok(false)
+    }
+
+    async fn posts_by_id(
+        &self,
+        tenant: Tenant,
+        ids: impl Iterator<Item = PostId>,
+    ) -> Result<BTreeMap<PostId, Post>, StoreError> {
+        let keys = ids.map(|id| (keys::post(tenant, id), keys::POST.to_owned())).collect();
+        let rows = self.get_many("read posts", keys).await?;
+        rows.into_iter().map(|item| from_row::<Post>("post", item).map(|post| (post.id, post))).collect()
+    }
+
+    /// Reads many rows, in batches, until DynamoDB has answered for each.
+    pub(super) async fn get_many(
+        &self,
+        operation: &'static str,
+        keys: Vec<(String, String)>,
+    ) -> Result<Vec<Item>, StoreError> {
+        let mut rows = Vec::new();
+        for batch in keys.chunks(100) {
+            let mut left: Vec<Item> = batch
+                .iter()
+                .map(|(pk, sk)| Item::from([("pk".to_owned(), text(pk)), ("sk".to_owned(), text(sk))]))
+                .collect();
+            // DynamoDB may answer for a part and leave the rest; each round answers for at least one key.
+            while !left.is_empty() {
+                let wanted = KeysAndAttributes::builder()
+                    .set_keys(Some(left))
+                    .build()
+                    .map_err(|_| StoreError::Unavailable { operation, code: "incomplete_request".into() })?;
+                let output = self
+                    .client
+                    .batch_get_item()
+                    .request_items(&self.table, wanted)
+                    .send()
+                    .await
+                    .map_err(unavailable(operation))?;
+                rows.extend(output.responses.into_iter().flatten().flat_map(|(_, items)| items));
+                left = output.unprocessed_keys.into_iter().flatten().flat_map(|(_, unread)| unread.keys).collect();
+            }
+        }
+        Ok(rows)
+    }
+
+    /// Adds a line to a target's history. The same line twice is one line.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn log(&self, tenant: Tenant, post: PostId, entry: &LogEntry) -> Result<(), StoreError> {
+        let row = to_row("log entry", keys::post(tenant, post), keys::log(entry.target, entry.fence), entry)?;
+        self.client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .send()
+            .await
+            .map(|_| ())
+            .map_err(unavailable("write a log entry"))
+    }
+
+    /// Everything that went wrong or had to wait, oldest first within each target.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn logs(&self, tenant: Tenant, post: PostId) -> Result<Vec<LogEntry>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(keys::post(tenant, post)))
+            .expression_attribute_values(":prefix", AttributeValue::S("TARGET#".into()))
+            .into_paginator()
+            .items()
+            .send();
+        let mut entries = Vec::new();
+        while let Some(item) = pages.next().await {
+            entries.push(from_row("log entry", item.map_err(unavailable("read log entries"))?)?);
+        }
+        Ok(entries)
+    }
+}
+
+/// The rows that a scheduled post begins with.
+fn planned_targets(post: &Post) -> impl Iterator<Item = Target> {
+    post.targets().map(|(target, spec)| Target {
+        post: post.id,
+        target,
+        version: post.version,
+        state: State::Scheduled,
+        fence: 0,
+        platform: spec.platform,
+        connection: spec.connection,
+        destination: spec.destination.clone(),
+        created_at: post.created_at,
+        updated_at: post.created_at,
+        attempts: 0,
+        owner: None,
+        lease_until: None,
+        not_before: post.planned.as_ref().map(|planned| planned.at),
+        intent: None,
+        checkpoint: None,
+        remote_id: None,
+        url: None,
+        reason: None,
+        started_at: None,
+    })
+}
+
+fn utc_date(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date()
+}

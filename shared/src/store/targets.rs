@@ -1,0 +1,443 @@
+//! Targets: claimed, settled and cancelled by one conditional write each.
+
+use aws_sdk_dynamodb::{
+    operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
+    types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
+};
+use jiff::Timestamp;
+
+use super::{Item, Store, StoreError, from_row, keys, millis, number, text, to_attribute, unavailable};
+use crate::{
+    connector::Checkpoint,
+    ids::{PostId, TargetId},
+    post::{Post, TargetSpec},
+    target::{Intent, Settlement, State, Target},
+    tenant::Tenant,
+};
+
+/// What a consumer wants when it claims a target.
+#[derive(Debug)]
+pub struct ClaimRequest<'a> {
+    /// The post.
+    pub post: &'a Post,
+    /// Which of its targets.
+    pub target: TargetId,
+    /// The target as the post describes it.
+    pub spec: &'a TargetSpec,
+    /// New for every claim: recognises our own write.
+    pub owner: &'a str,
+    /// The time.
+    pub now: Timestamp,
+    /// Until when the claim shall hold.
+    pub lease_until: Timestamp,
+    /// Written with the claim where the first call is the publish itself.
+    pub intent: Option<&'a Intent>,
+}
+
+/// What a claim found.
+#[derive(Debug)]
+pub enum Claim {
+    /// The target is ours to publish.
+    Won(Box<Target>),
+    /// An earlier publish has no known end: the target is ours to ask about, and not to publish.
+    ReadBack(Box<Target>),
+    /// Another holds it, or it is too early: come back then.
+    NotYet(Timestamp),
+    /// There is nothing to do any more.
+    Settled(State),
+    /// The job speaks of another version of the post.
+    Stale,
+}
+
+/// Whether a settlement was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// It was.
+    Done,
+    /// The claim had passed to another in the meantime; nothing was written.
+    Lost,
+}
+
+/// What became of the wish to call a target off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Cancellation {
+    /// It will not go out.
+    Done,
+    /// Too late; it stands like this.
+    TooLate(State),
+}
+
+/// A target that failed for good, as the list of dead letters shows it.
+pub type DeadLetter = Target;
+
+impl Store {
+    /// Claims a target: one write when nothing stands in the way, and no read.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn claim(&self, tenant: Tenant, request: &ClaimRequest<'_>) -> Result<Claim, StoreError> {
+        match self.try_claim(tenant, request).await? {
+            Ok(target) => Ok(Claim::Won(Box::new(target))),
+            Err(found) => self.refused_claim(tenant, request, found).await,
+        }
+    }
+
+    async fn try_claim(
+        &self,
+        tenant: Tenant,
+        request: &ClaimRequest<'_>,
+    ) -> Result<Result<Target, Target>, StoreError> {
+        let ClaimRequest { post, target, spec, owner, now, lease_until, intent } = *request;
+        let ready = "version = :version AND attribute_not_exists(intent) AND \
+            ((#state IN (:scheduled, :queued, :waiting, :retrying) AND \
+            (attribute_not_exists(not_before) OR not_before <= :now)) OR \
+            (#state = :running AND lease_until < :now))";
+        // Only the first version of a post is claimed into being: an edit writes the rows that it concerns.
+        let condition =
+            if post.version == 1 { format!("attribute_not_exists(pk) OR ({ready})") } else { ready.to_owned() };
+        let (set_intent, intent) = match intent {
+            Some(intent) => (", intent = :intent", Some(to_attribute("intent", intent)?)),
+            None => ("", None),
+        };
+        let update = format!(
+            "SET #state = :running, version = :version, post = :post, target = :target, platform = :platform, \
+             #connection = :connection, destination = :destination, created_at = :created_at, updated_at = :now, \
+             #owner = :owner, lease_until = :lease_until, started_at = if_not_exists(started_at, :now){set_intent} \
+             ADD fence :one, attempts :one REMOVE due_shard, due_at, not_before"
+        );
+        let mut builder = self
+            .update_target(tenant, post.created_at, post.id, target)
+            .update_expression(update)
+            .condition_expression(condition)
+            .return_values(ReturnValue::AllNew)
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_names("#connection", "connection")
+            .expression_attribute_values(":version", number(post.version))
+            .expression_attribute_values(":post", text(post.id))
+            .expression_attribute_values(":target", text(target))
+            .expression_attribute_values(":platform", text(spec.platform))
+            .expression_attribute_values(":connection", text(spec.connection))
+            .expression_attribute_values(":destination", text(&spec.destination))
+            .expression_attribute_values(":created_at", millis(post.created_at))
+            .expression_attribute_values(":now", millis(now))
+            .expression_attribute_values(":owner", text(owner))
+            .expression_attribute_values(":lease_until", millis(lease_until))
+            .expression_attribute_values(":one", number(1));
+        for state in [State::Scheduled, State::Queued, State::Waiting, State::Retrying, State::Running] {
+            builder = builder.expression_attribute_values(format!(":{}", state.name()), text(state.name()));
+        }
+        if let Some(intent) = intent {
+            builder = builder.expression_attribute_values(":intent", intent);
+        }
+        match self.conditional("claim a target", builder).await? {
+            Ok(item) => Ok(Ok(from_row("target", item)?)),
+            Err(item) => Ok(Err(from_row("target", item)?)),
+        }
+    }
+
+    /// Why a claim was refused, and what the job may do instead.
+    async fn refused_claim(
+        &self,
+        tenant: Tenant,
+        request: &ClaimRequest<'_>,
+        found: Target,
+    ) -> Result<Claim, StoreError> {
+        let ours = found.owner.as_deref() == Some(request.owner) && found.state == State::Running;
+        if ours {
+            // The SDK sent the claim twice because its first answer was lost: it was won then.
+            return Ok(Claim::Won(Box::new(found)));
+        }
+        if found.version != request.post.version {
+            return Ok(Claim::Stale);
+        }
+        if found.state.is_settled() {
+            return Ok(Claim::Settled(found.state));
+        }
+        let free_at = found.lease_until.filter(|until| *until >= request.now);
+        let early = found.not_before.filter(|at| *at > request.now);
+        if let Some(until) = free_at.or(early) {
+            return Ok(Claim::NotYet(until));
+        }
+        if found.intent.is_none() {
+            // It changed hands between our write and the answer: the next delivery sees where it stands.
+            return Ok(Claim::NotYet(request.now));
+        }
+        self.claim_read_back(tenant, request, &found).await
+    }
+
+    /// Takes over a target whose publish nobody saw the end of.
+    async fn claim_read_back(
+        &self,
+        tenant: Tenant,
+        request: &ClaimRequest<'_>,
+        found: &Target,
+    ) -> Result<Claim, StoreError> {
+        let builder = self
+            .update_target(tenant, found.created_at, found.post, found.target)
+            .update_expression(
+                "SET #state = :unknown, #owner = :owner, lease_until = :lease_until, updated_at = :now \
+                 ADD fence :one REMOVE due_shard, due_at, not_before",
+            )
+            .condition_expression("fence = :fence")
+            .return_values(ReturnValue::AllNew)
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_names("#owner", "owner")
+            .expression_attribute_values(":unknown", text(State::Unknown.name()))
+            .expression_attribute_values(":owner", text(request.owner))
+            .expression_attribute_values(":lease_until", millis(request.lease_until))
+            .expression_attribute_values(":now", millis(request.now))
+            .expression_attribute_values(":one", number(1))
+            .expression_attribute_values(":fence", number(found.fence));
+        match self.conditional("claim a target for a read-back", builder).await? {
+            Ok(item) => Ok(Claim::ReadBack(Box::new(from_row("target", item)?))),
+            Err(item) => {
+                let now: Target = from_row("target", item)?;
+                if now.owner.as_deref() == Some(request.owner) && now.state == State::Unknown {
+                    return Ok(Claim::ReadBack(Box::new(now)));
+                }
+                Ok(Claim::NotYet(now.lease_until.unwrap_or(request.now)))
+            }
+        }
+    }
+
+    /// Stores what the connector must remember, and the intent where the next call publishes; [`Settled::Lost`] means
+    /// that the call must not be made.
+    ///
+    /// # Errors
+    /// The store did not answer: the call must not be made either.
+    pub async fn record_step(
+        &self,
+        tenant: Tenant,
+        claimed: &Target,
+        checkpoint: &Checkpoint,
+        intent: Option<&Intent>,
+    ) -> Result<Settled, StoreError> {
+        let (set_intent, intent) = match intent {
+            Some(intent) => (", intent = :intent", Some(to_attribute("intent", intent)?)),
+            None => ("", None),
+        };
+        let mut builder = self
+            .update_claimed(tenant, claimed)
+            .update_expression(format!("SET checkpoint = :checkpoint{set_intent}"))
+            .expression_attribute_values(":checkpoint", to_attribute("checkpoint", checkpoint)?);
+        if let Some(intent) = intent {
+            builder = builder.expression_attribute_values(":intent", intent);
+        }
+        Ok(match self.conditional("record a step", builder).await? {
+            Ok(_) => Settled::Done,
+            Err(_) => Settled::Lost,
+        })
+    }
+
+    /// Writes how an attempt ended. A claim that has passed to another writes nothing.
+    ///
+    /// # Errors
+    /// The store did not answer; the target stays as it was until its lease ends.
+    pub async fn settle(
+        &self,
+        tenant: Tenant,
+        claimed: &Target,
+        settlement: &Settlement,
+        now: Timestamp,
+    ) -> Result<Settled, StoreError> {
+        let mut change = Change::new(settlement.state(), now);
+        let sort = keys::target(claimed.created_at, claimed.post, claimed.target);
+        match settlement {
+            Settlement::Published(published) => {
+                change.set("remote_id", text(&published.remote_id));
+                if let Some(url) = &published.url {
+                    change.set("url", text(url));
+                }
+                change.remove(&["intent", "checkpoint", "reason"]);
+            }
+            Settlement::Waiting { checkpoint, .. } => {
+                change.set("checkpoint", to_attribute("checkpoint", checkpoint)?);
+                change.set("attempts", number(claimed.attempts.saturating_sub(1)));
+                change.remove(&["intent"]);
+            }
+            Settlement::Retrying { .. } | Settlement::Expired(_) | Settlement::Queued { .. } => {
+                change.remove(&["intent", "checkpoint"]);
+            }
+            Settlement::Unknown { .. } | Settlement::NeedsReview(_) => {}
+            Settlement::Failed(_) => {
+                change.set("attention_group", text(keys::dead_letters(tenant)));
+                change.set("attention_at", text(keys::at(now, &sort)));
+                change.remove(&["intent", "checkpoint"]);
+            }
+        }
+        if let Some(reason) = settlement.reason() {
+            change.set("reason", to_attribute("reason", reason)?);
+        }
+        if let Some(until) = settlement.until() {
+            change.set("not_before", millis(until));
+            change.set("due_shard", text(keys::due_targets(claimed.post)));
+            change.set("due_at", text(keys::at(until.saturating_add(REMINDER).unwrap_or(until), &sort)));
+        }
+        let builder = change.apply(self.update_claimed(tenant, claimed));
+        match self.conditional("settle a target", builder).await? {
+            Ok(_) => Ok(Settled::Done),
+            Err(item) => {
+                // The SDK may have sent it twice: then it stands as we wanted it, under our own claim.
+                let found: Target = from_row("target", item)?;
+                let written = found.fence == claimed.fence && found.state == settlement.state();
+                Ok(if written { Settled::Done } else { Settled::Lost })
+            }
+        }
+    }
+
+    /// Calls a target off, if nothing is at work on it and nothing may be out.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn cancel(
+        &self,
+        tenant: Tenant,
+        post: &Post,
+        (target, spec): (TargetId, &TargetSpec),
+        now: Timestamp,
+    ) -> Result<Cancellation, StoreError> {
+        let mut change = Change::new(State::Cancelled, now);
+        change.set("version", number(post.version));
+        change.set("post", text(post.id));
+        change.set("target", text(target));
+        change.set("platform", text(spec.platform));
+        change.set("connection", text(spec.connection));
+        change.set("destination", text(&spec.destination));
+        change.set("created_at", millis(post.created_at));
+        let builder = change
+            .apply_with(self.update_target(tenant, post.created_at, post.id, target), "ADD fence :one")
+            .expression_attribute_values(":one", number(1))
+            .condition_expression(
+                "attribute_not_exists(pk) OR (attribute_not_exists(intent) AND \
+                 #state IN (:scheduled, :queued, :waiting, :retrying))",
+            );
+        let builder = [State::Scheduled, State::Queued, State::Waiting, State::Retrying]
+            .into_iter()
+            .fold(builder, |builder, state| {
+                builder.expression_attribute_values(format!(":{}", state.name()), text(state.name()))
+            });
+        Ok(match self.conditional("cancel a target", builder).await? {
+            Ok(_) => Cancellation::Done,
+            Err(item) => match from_row::<Target>("target", item)?.state {
+                State::Cancelled => Cancellation::Done,
+                state => Cancellation::TooLate(state),
+            },
+        })
+    }
+
+    /// Targets that failed for good, the latest first.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn dead_letters(&self, tenant: Tenant, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("attention")
+            .key_condition_expression("attention_group = :attention_group")
+            .expression_attribute_values(":attention_group", text(keys::dead_letters(tenant)))
+            .scan_index_forward(false)
+            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
+            .send()
+            .await
+            .map_err(unavailable("list dead letters"))?;
+        output.items.into_iter().flatten().map(|item| from_row("dead letter", item)).collect()
+    }
+
+    pub(super) fn update_target(
+        &self,
+        tenant: Tenant,
+        created_at: Timestamp,
+        post: PostId,
+        target: TargetId,
+    ) -> UpdateItemFluentBuilder {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(keys::day(tenant, created_at)))
+            .key("sk", text(keys::target(created_at, post, target)))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+    }
+
+    /// An update that only the holder of the claim can make.
+    fn update_claimed(&self, tenant: Tenant, claimed: &Target) -> UpdateItemFluentBuilder {
+        self.update_target(tenant, claimed.created_at, claimed.post, claimed.target)
+            .condition_expression("fence = :fence AND #state IN (:held_running, :held_unknown)")
+            .expression_attribute_names("#state", "state")
+            .expression_attribute_values(":fence", number(claimed.fence))
+            .expression_attribute_values(":held_running", text(State::Running.name()))
+            .expression_attribute_values(":held_unknown", text(State::Unknown.name()))
+    }
+
+    /// Sends a conditional update: the new row, or the row that stood in its way.
+    pub(super) async fn conditional(
+        &self,
+        operation: &'static str,
+        builder: UpdateItemFluentBuilder,
+    ) -> Result<Result<Item, Item>, StoreError> {
+        match builder.send().await {
+            Ok(output) => Ok(Ok(output.attributes.unwrap_or_default())),
+            Err(error) => match error.as_service_error() {
+                Some(UpdateItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Err(failed.item().cloned().unwrap_or_default()))
+                }
+                _ => Err(unavailable(operation)(error)),
+            },
+        }
+    }
+}
+
+/// How long after a target's time dispatch reminds of it. The message that was sent along should have done its work by
+/// then; the reminder is for the case that it was lost.
+const REMINDER: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+
+/// One update expression in the making: every change sets the state and its time, and lifts the lease.
+struct Change {
+    sets: Vec<(&'static str, AttributeValue)>,
+    removes: Vec<&'static str>,
+}
+
+impl Change {
+    fn new(state: State, now: Timestamp) -> Self {
+        let mut change = Self { sets: Vec::new(), removes: Vec::new() };
+        change.set("state", text(state.name()));
+        change.set("updated_at", millis(now));
+        change.remove(&["lease_until"]);
+        change
+    }
+
+    fn set(&mut self, name: &'static str, value: AttributeValue) {
+        self.sets.push((name, value));
+    }
+
+    fn remove(&mut self, names: &[&'static str]) {
+        self.removes.extend(names);
+    }
+
+    fn apply(self, builder: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+        self.apply_with(builder, "")
+    }
+
+    /// Every name goes through a placeholder: half of the plain words are reserved in DynamoDB.
+    fn apply_with(mut self, mut builder: UpdateItemFluentBuilder, also: &str) -> UpdateItemFluentBuilder {
+        // What is not set anew about time and place is stale.
+        for stale in ["not_before", "due_shard", "due_at"] {
+            if !self.sets.iter().any(|(name, _)| *name == stale) {
+                self.removes.push(stale);
+            }
+        }
+        let sets: Vec<String> = self.sets.iter().map(|(name, _)| format!("#{name} = :set_{name}")).collect();
+        let removes: Vec<String> = self.removes.iter().map(|name| format!("#{name}")).collect();
+        for (name, value) in self.sets {
+            builder = builder
+                .expression_attribute_names(format!("#{name}"), name)
+                .expression_attribute_values(format!(":set_{name}"), value);
+        }
+        for name in self.removes {
+            builder = builder.expression_attribute_names(format!("#{name}"), name);
+        }
+        builder.update_expression(format!("SET {} REMOVE {} {also}", sets.join(", "), removes.join(", ")))
+    }
+}

@@ -1,0 +1,292 @@
+//! A target: a post at one destination, the unit of work, retry and outcome.
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::{
+    connector::{Checkpoint, Published, Refusal},
+    ids::{ConnectionId, PostId, TargetId},
+    platform::Platform,
+};
+
+/// Where a target stands.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    /// Waits for its time.
+    Scheduled,
+    /// Waits for a consumer.
+    Queued,
+    /// A consumer is at work on it.
+    Running,
+    /// The platform is processing it, or its connection needs its owner; no attempt is spent.
+    Waiting,
+    /// An attempt failed and nothing went out; another follows.
+    Retrying,
+    /// Nobody saw the end of a publish; the platform will be asked.
+    Unknown,
+    /// The platform could not tell either; a person must.
+    NeedsReview,
+    /// It is out.
+    Published,
+    /// It will not go out: a dead letter.
+    Failed,
+    /// The caller called it off.
+    Cancelled,
+    /// Its time ran out before it could go out.
+    Expired,
+}
+
+impl State {
+    /// Every state.
+    pub const ALL: [Self; 11] = [
+        Self::Scheduled,
+        Self::Queued,
+        Self::Running,
+        Self::Waiting,
+        Self::Retrying,
+        Self::Unknown,
+        Self::NeedsReview,
+        Self::Published,
+        Self::Failed,
+        Self::Cancelled,
+        Self::Expired,
+    ];
+
+    /// The name, as it is stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Scheduled => "scheduled",
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Waiting => "waiting",
+            Self::Retrying => "retrying",
+            Self::Unknown => "unknown",
+            Self::NeedsReview => "needs_review",
+            Self::Published => "published",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Expired => "expired",
+        }
+    }
+
+    /// Whether nothing more will happen by itself.
+    #[must_use]
+    pub const fn is_settled(self) -> bool {
+        match self {
+            Self::NeedsReview | Self::Published | Self::Failed | Self::Cancelled | Self::Expired => true,
+            Self::Scheduled | Self::Queued | Self::Running | Self::Waiting | Self::Retrying | Self::Unknown => false,
+        }
+    }
+
+    /// Whether the caller may still call it off: nothing is at work and nothing may be out.
+    #[must_use]
+    pub const fn is_cancellable(self) -> bool {
+        match self {
+            Self::Scheduled | Self::Queued | Self::Waiting | Self::Retrying => true,
+            Self::Running
+            | Self::Unknown
+            | Self::NeedsReview
+            | Self::Published
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Expired => false,
+        }
+    }
+}
+
+/// The promise on disk that a publish is about to be sent: a target with one is never simply sent again.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Intent {
+    /// Which call of the publish this is, counted from 0.
+    pub step: u32,
+    /// SHA-256 of destination and content, in hexadecimal digits.
+    pub fingerprint: String,
+    /// When it was written, just before the call.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+}
+
+/// A target as it is stored. The row comes to be with the first thing that happens to it: a schedule, a claim, a
+/// cancellation. A target without a row is queued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Target {
+    /// The post.
+    pub post: PostId,
+    /// Which of its targets.
+    pub target: TargetId,
+    /// The post's version that this row stands for.
+    pub version: u64,
+    /// Where it stands.
+    pub state: State,
+    /// Rises with every claim; whoever holds an older number has lost.
+    pub fence: u64,
+    /// The platform.
+    pub platform: Platform,
+    /// The connection.
+    pub connection: ConnectionId,
+    /// The platform's id of the destination.
+    pub destination: String,
+    /// When the post was accepted.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub created_at: Timestamp,
+    /// When this row last changed.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub updated_at: Timestamp,
+    /// How many attempts were made.
+    #[serde(default)]
+    pub attempts: u32,
+    /// Whose claim this is; recognises our own write when its answer was lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub owner: Option<String>,
+    /// Until when the claim holds.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub lease_until: Option<Timestamp>,
+    /// Not to be claimed before this.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub not_before: Option<Timestamp>,
+    /// The publish that may have been sent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub intent: Option<Intent>,
+    /// What the connector remembers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// The platform's id of the post.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub remote_id: Option<String>,
+    /// Where people see it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<Url>,
+    /// Why it stands where it stands, if something went wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Refusal>,
+    /// When the first attempt began.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub started_at: Option<Timestamp>,
+}
+
+/// How an attempt leaves its target.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Settlement {
+    /// It is out.
+    Published(Published),
+    /// Come back then; no attempt is spent.
+    Waiting {
+        /// When.
+        until: Timestamp,
+        /// What the connector remembers.
+        checkpoint: Checkpoint,
+        /// Why, if it is not simply the platform's processing.
+        reason: Option<Refusal>,
+    },
+    /// Nothing went out; try again then.
+    Retrying {
+        /// When.
+        until: Timestamp,
+        /// Why.
+        reason: Refusal,
+    },
+    /// Nobody saw the end; ask the platform then.
+    Unknown {
+        /// When its listing can be trusted.
+        until: Timestamp,
+        /// What happened.
+        reason: Refusal,
+    },
+    /// The platform proved that nothing went out; send it again.
+    Queued {
+        /// Why it is here once more.
+        reason: Refusal,
+    },
+    /// The platform cannot tell.
+    NeedsReview(Refusal),
+    /// It will not go out.
+    Failed(Refusal),
+    /// Its time ran out.
+    Expired(Refusal),
+}
+
+impl Settlement {
+    /// The state that it leads to.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self {
+            Self::Published(_) => State::Published,
+            Self::Waiting { .. } => State::Waiting,
+            Self::Retrying { .. } => State::Retrying,
+            Self::Unknown { .. } => State::Unknown,
+            Self::Queued { .. } => State::Queued,
+            Self::NeedsReview(_) => State::NeedsReview,
+            Self::Failed(_) => State::Failed,
+            Self::Expired(_) => State::Expired,
+        }
+    }
+
+    /// Why, where something went wrong.
+    #[must_use]
+    pub const fn reason(&self) -> Option<&Refusal> {
+        match self {
+            Self::Published(_) => None,
+            Self::Waiting { reason, .. } => reason.as_ref(),
+            Self::Retrying { reason, .. }
+            | Self::Unknown { reason, .. }
+            | Self::Queued { reason }
+            | Self::NeedsReview(reason)
+            | Self::Failed(reason)
+            | Self::Expired(reason) => Some(reason),
+        }
+    }
+
+    /// Not to be claimed before this.
+    #[must_use]
+    pub const fn until(&self) -> Option<Timestamp> {
+        match self {
+            Self::Waiting { until, .. } | Self::Retrying { until, .. } | Self::Unknown { until, .. } => Some(*until),
+            Self::Published(_) | Self::Queued { .. } | Self::NeedsReview(_) | Self::Failed(_) | Self::Expired(_) => {
+                None
+            }
+        }
+    }
+}
+
+/// One line of a target's history beyond what its row tells: written only when something went wrong or had to wait.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LogEntry {
+    /// Which target.
+    pub target: TargetId,
+    /// The claim that it belongs to.
+    pub fence: u64,
+    /// When.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// The state that it led to.
+    pub state: State,
+    /// Which attempt it was.
+    pub attempt: u32,
+    /// Why.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Refusal>,
+    /// When it goes on.
+    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    pub until: Option<Timestamp>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_state_is_stored_under_its_name() {
+        for state in State::ALL {
+            assert_eq!(serde_json::to_value(state).unwrap(), state.name());
+        }
+    }
+
+    #[test]
+    fn what_is_settled_cannot_be_cancelled() {
+        assert!(State::ALL.into_iter().all(|state| !(state.is_settled() && state.is_cancellable())));
+    }
+}

@@ -1,0 +1,47 @@
+//! Every environment variable that a function reads, by name. [`config`](crate::config) reads them; nothing else does.
+
+/// Where this runs: `local`, `dev`, `staging` or `production`.
+pub const ENVIRONMENT: &str = "POSTD_ENVIRONMENT";
+
+/// The least severe log level that is written: `error`, `warn`, `info`, `debug` or `trace`. `info` when absent.
+pub const LOG: &str = "POSTD_LOG";
+
+/// Where the outside world reaches the API, without a trailing slash. When absent, it is derived from each request's
+/// domain name.
+pub const PUBLIC_URL: &str = "POSTD_PUBLIC_URL";
+
+/// The name of the State table.
+pub const STATE_TABLE: &str = "POSTD_STATE_TABLE";
+
+/// The name of the Vault table.
+pub const VAULT_TABLE: &str = "POSTD_VAULT_TABLE";
+
+/// The ARN of the KMS key that wraps the data keys of the vault.
+pub const TOKEN_KEY: &str = "POSTD_TOKEN_KEY";
+
+/// The URL of the queue of publish jobs.
+pub const PUBLISH_QUEUE_URL: &str = "POSTD_PUBLISH_QUEUE_URL";
+
+/// The URL of the queue of publish jobs that have failed for good.
+pub const DEAD_LETTER_QUEUE_URL: &str = "POSTD_DEAD_LETTER_QUEUE_URL";
+
+/// The URL of the queue of stored webhook events.
+pub const INBOUND_QUEUE_URL: &str = "POSTD_INBOUND_QUEUE_URL";
+
+/// The ARN of the secret that holds our Facebook app.
+pub const FACEBOOK_APP: &str = "POSTD_FACEBOOK_APP";
+
+/// The ARN of the secret that signs cursors.
+pub const SIGNING_KEY: &str = "POSTD_SIGNING_KEY";
+
+/// Replaces `https://graph.facebook.com`: a simulator or a recording proxy in the local cloud.
+pub const FACEBOOK_GRAPH_URL: &str = "POSTD_FACEBOOK_GRAPH_URL";
+
+/// Replaces `https://www.facebook.com`, where the consent dialog lives.
+pub const FACEBOOK_DIALOG_URL: &str = "POSTD_FACEBOOK_DIALOG_URL";
+
+/// Replaces the version of the Graph API, such as `v26.0`.
+pub const FACEBOOK_GRAPH_VERSION: &str = "POSTD_FACEBOOK_GRAPH_VERSION";
+
+/// Replaces how many seconds after an unknown outcome a Page's feed can be trusted.
+pub const FACEBOOK_SETTLE_SECONDS: &str = "POSTD_FACEBOOK_SETTLE_SECONDS";
