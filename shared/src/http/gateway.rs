@@ -83,7 +83,9 @@ fn caller(fields: &std::collections::HashMap<String, Value>) -> Result<Caller, C
 #[must_use]
 pub fn response(response: Response) -> GatewayResponse {
     let mut headers = serde_json::Map::new();
-    for (name, value) in [("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")] {
+    for (name, value) in
+        [("cache-control", "no-store"), ("x-content-type-options", "nosniff"), ("referrer-policy", "no-referrer")]
+    {
         headers.insert(name.into(), value.into());
     }
     for (name, value) in response.headers {
@@ -99,7 +101,11 @@ pub fn response(response: Response) -> GatewayResponse {
 }
 
 /// Answers an event with `handle`. A refusal is an answer like any other: the function itself never fails.
-pub async fn answer<F>(event: ApiGatewayV2httpRequest, public: Option<&Url>, handle: impl FnOnce(Request) -> F) -> GatewayResponse
+pub async fn answer<F>(
+    event: ApiGatewayV2httpRequest,
+    public: Option<&Url>,
+    handle: impl FnOnce(Request) -> F,
+) -> GatewayResponse
 where
     F: Future<Output = Result<Response, Problem>>,
 {
