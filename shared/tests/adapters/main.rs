@@ -4,6 +4,7 @@
 mod apps;
 mod aws;
 mod faults;
+mod logs;
 mod queue;
 mod vault;
 mod vault_keys;
@@ -33,6 +34,7 @@ struct World {
 
 impl World {
     async fn start() -> Self {
+        logs::keep();
         let emulators = Emulators::start(Options::default()).await.unwrap();
         let config = patient(&emulators.endpoint_url()).await;
         let config = config.into_builder().retry_config(RetryConfig::disabled()).build();

@@ -1,10 +1,6 @@
 //! What the vault stores, and what it refuses to open.
 
-use std::{
-    collections::HashMap,
-    io::{self, Write},
-    sync::{Arc, Mutex},
-};
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
@@ -14,9 +10,8 @@ use shared::{
     telemetry,
     vault::{Expected, Purpose, Vault, VaultError},
 };
-use tracing::level_filters::LevelFilter;
 
-use crate::{World, connection, tenant};
+use crate::{World, connection, logs, tenant};
 
 pub(crate) fn tokens(value: &str) -> TokenSet {
     TokenSet {
@@ -92,6 +87,23 @@ async fn of_two_who_renew_the_same_version_one_wins_and_the_other_writes_nothing
     assert_eq!((grant.access.expose(), version), ("winner", 2));
     assert_eq!(page_token(&vault, "a", "a", "1").await.unwrap(), "p2");
     assert_eq!(put("login", "p4", Expected::Any).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_new_login_gets_through_while_others_write_the_same_grant() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    put_new(&vault, "a", "a", &["1"]).await;
+    let put = |value: &'static str| {
+        let vault = vault.clone();
+        tokio::spawn(async move {
+            vault.put_grant(tenant("a"), connection("a"), &tokens(value), &pages(&["1"]), Expected::Any).await
+        })
+    };
+    let (one, two, three) = (put("one"), put("two"), put("three"));
+    let mut versions = [one.await.unwrap().unwrap(), two.await.unwrap().unwrap(), three.await.unwrap().unwrap()];
+    versions.sort_unstable();
+    assert_eq!(versions, [2, 3, 4]);
 }
 
 #[tokio::test]
@@ -194,11 +206,8 @@ async fn no_token_stands_in_the_table() {
     let items = everything(&world).await;
     assert_eq!(items.len(), 3);
     for value in items.iter().flat_map(HashMap::values) {
-        let bytes = match value {
-            AttributeValue::S(text) | AttributeValue::N(text) => text.as_bytes(),
-            AttributeValue::B(blob) => blob.as_ref(),
-            other => panic!("an unexpected type: {other:?}"),
-        };
+        let text = value.as_s().or_else(|_| value.as_n()).map(String::as_bytes);
+        let bytes = text.or_else(|_| value.as_b().map(AsRef::as_ref)).unwrap();
         assert!(!String::from_utf8_lossy(bytes).contains("canary"));
     }
 }
@@ -207,16 +216,12 @@ async fn no_token_stands_in_the_table() {
 async fn every_opening_is_logged_with_its_purpose_and_never_with_the_token() {
     let world = World::start().await;
     let (vault, _) = world.vault(&world.vault_resources().await);
-    let buffer = Buffer::default();
-    let writer = buffer.clone();
-    let subscriber = telemetry::subscriber(LevelFilter::TRACE, move || writer.clone());
-    let _logging = tracing::subscriber::set_default(subscriber);
     let page = [("1".to_owned(), AccessToken::new("canary-page"))];
     vault.put_grant(tenant("a"), connection("a"), &tokens("canary-user"), &page, Expected::Absent).await.unwrap();
     page_token(&vault, "a", "a", "1").await.unwrap();
     vault.grant(tenant("a"), connection("a"), Purpose::Refresh).await.unwrap();
     page_token(&vault, "a", "a", "2").await.unwrap_err();
-    let text = buffer.text();
+    let text = logs::of_this_test();
     assert!(!text.contains("canary"), "{text}");
     let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     let opened: Vec<_> = lines.iter().filter(|line| line["message"] == "a token was opened").collect();
@@ -225,24 +230,4 @@ async fn every_opening_is_logged_with_its_purpose_and_never_with_the_token() {
     assert_eq!(*told[0].0, "destination");
     assert_eq!((told[1].0, told[1].1, told[1].2), (&"grant".into(), &"refresh".into(), &"consumer".into()));
     assert_eq!(opened[0]["tenant"], tenant("a").to_string());
-}
-
-#[derive(Clone, Default)]
-struct Buffer(Arc<Mutex<Vec<u8>>>);
-
-impl Buffer {
-    fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
-    }
-}
-
-impl Write for Buffer {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.lock().unwrap().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
