@@ -12,7 +12,7 @@ async fn main() -> Result<(), Error> {
     let authorizer = &wiring::authorizer(&ProcessEnvironment).await?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2CustomAuthorizerV2Request>| async move {
         let header = gateway::header(&event.payload.headers, "authorization").unwrap_or_default();
-        authorizer.identify(header).await.map(gateway::authorized)
+        Ok::<_, Error>(gateway::authorized(authorizer.identify(header).await?))
     }))
     .await
 }

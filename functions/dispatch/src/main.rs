@@ -6,5 +6,8 @@ use shared::{config::ProcessEnvironment, wiring};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let dispatcher = &wiring::dispatcher(&ProcessEnvironment).await?;
-    lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| dispatcher.tick())).await
+    lambda_runtime::run(service_fn(|_: LambdaEvent<serde_json::Value>| async {
+        Ok::<_, Error>(dispatcher.tick().await?)
+    }))
+    .await
 }

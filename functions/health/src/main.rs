@@ -6,8 +6,8 @@ use shared::{config::ProcessEnvironment, sqs, telemetry::Function, wiring};
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
     let check = &wiring::health_check(Function::Health, &ProcessEnvironment).await?;
-    lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| {
-        check.run(sqs::time_left(event.context.deadline()))
+    lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| async move {
+        Ok::<_, Error>(check.run(sqs::time_left(event.context.deadline())).await?)
     }))
     .await
 }
