@@ -32,8 +32,8 @@ const SAFETY_NET: SignedDuration = SignedDuration::from_mins(2);
 pub const LOOK_AHEAD: SignedDuration = SignedDuration::from_secs(90);
 
 /// Accepts posts.
-#[derive(Debug, Clone)]
-pub struct Publisher<C> {
+#[derive(Clone)]
+pub struct Publisher {
     /// Where posts are kept.
     pub store: Store,
     /// Where jobs go.
@@ -41,10 +41,10 @@ pub struct Publisher<C> {
     /// Whose rules posts must keep.
     pub connectors: Connectors,
     /// The time.
-    pub clock: Arc<C>,
+    pub clock: Arc<dyn Clock>,
 }
 
-impl<C: Clock> Publisher<C> {
+impl Publisher {
     /// Answers the routes of this use case.
     ///
     /// # Errors
