@@ -2,7 +2,7 @@
 
 use super::error::GraphError;
 use super::fields::Field;
-use super::grants::no_active_user;
+use super::grants::{no_active_user, own_user};
 use super::paging::{self, Entry};
 use super::render;
 use super::spec;
@@ -23,7 +23,7 @@ impl World {
         call: &Call,
         now: Timestamp,
     ) -> Result<Value, GraphError> {
-        let user = self.own_user(caller, id, "accounts", "get")?.to_owned();
+        let user = own_user(caller, id, "accounts", "get")?.to_owned();
         let Caller::User { token, .. } = caller else { return Err(no_active_user()) };
         let fields = render::requested(call, &ACCOUNT_DEFAULTS)?;
         render::check(&fields, "Page", &[spec::PAGE_FIELDS])?;
@@ -44,7 +44,7 @@ impl World {
         for page in slice.items {
             data.push(self.page_for_user(&page, &user, token, &fields, now)?);
         }
-        Ok(paging::envelope(data, slice.paging))
+        Ok(paging::envelope(&data, slice.paging))
     }
 
     /// `GET /{page}`, by the Page itself or by a person with a role there.

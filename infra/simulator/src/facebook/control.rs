@@ -119,7 +119,7 @@ pub(crate) async fn serve(facebook: &Facebook, path: &[&str], call: &Call) -> Re
             Ok(settings) => set_webhook(facebook, &settings).await,
             Err(problem) => Err(problem),
         },
-        (&Method::POST, ["webhooks", "send"]) => read::<Send>(call).and_then(|send| send_webhook(facebook, send)),
+        (&Method::POST, ["webhooks", "send"]) => read(call).and_then(|send| send_webhook(facebook, &send)),
         (&Method::POST, ["settings"]) => read::<Settings>(call).map(|settings| {
             apply(facebook, &settings);
             json(200, &done)
@@ -139,21 +139,21 @@ fn read<T: DeserializeOwned>(call: &Call) -> Result<T, String> {
 
 fn revoke(facebook: &Facebook, change: &TokenChange) -> Result<Reply, String> {
     let subcode = change.subcode.unwrap_or(460);
-    let count = match (&change.user, &change.page) {
+    match (&change.user, &change.page) {
         (Some(user), None) => facebook.revoke_user(user, subcode),
         (None, Some(page)) => facebook.revoke_page(page, subcode),
         (None, None) | (Some(_), Some(_)) => return Err("give either user or page".to_owned()),
-    };
-    Ok(json(200, &literal!({ "tokens": count })))
+    }
+    Ok(json(200, &literal!({"success": true})))
 }
 
 fn expire(facebook: &Facebook, change: &TokenChange) -> Result<Reply, String> {
-    let count = match (&change.user, &change.page) {
+    match (&change.user, &change.page) {
         (Some(user), None) => facebook.expire_user(user),
         (None, Some(page)) => facebook.expire_page(page),
         (None, None) | (Some(_), Some(_)) => return Err("give either user or page".to_owned()),
-    };
-    Ok(json(200, &literal!({ "tokens": count })))
+    }
+    Ok(json(200, &literal!({"success": true})))
 }
 
 async fn set_webhook(facebook: &Facebook, settings: &WebhookSettings) -> Result<Reply, String> {
@@ -165,9 +165,9 @@ async fn set_webhook(facebook: &Facebook, settings: &WebhookSettings) -> Result<
     Ok(json(200, &literal!({"success": true})))
 }
 
-fn send_webhook(facebook: &Facebook, send: Send) -> Result<Reply, String> {
+fn send_webhook(facebook: &Facebook, send: &Send) -> Result<Reply, String> {
     let options = SendOptions { duplicate: send.duplicate, wrong_signature: send.wrong_signature };
-    if facebook.send_webhook(&send.object, &send.id, &send.field, send.value, options) {
+    if facebook.send_webhook(&send.object, &send.id, &send.field, &send.value, options) {
         Ok(json(202, &literal!({"success": true})))
     } else {
         Err("the app is not subscribed to that object and field".to_owned())

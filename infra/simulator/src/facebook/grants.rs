@@ -35,7 +35,7 @@ pub(crate) fn is_granular(scope: &str) -> bool {
 impl World {
     /// `GET /{user}/permissions`.
     pub(crate) fn list_permissions(&self, caller: &Caller, id: &str, call: &Call) -> Result<Value, GraphError> {
-        let user = self.own_user(caller, id, "permissions", "get")?;
+        let user = own_user(caller, id, "permissions", "get")?;
         let grant = self.grants.get(user).ok_or_else(|| GraphError::dead_token(458))?;
         let granted = grant.scopes.iter().map(|scope| (scope, "granted"));
         let declined = grant.declined.iter().map(|scope| (scope, "declined"));
@@ -60,7 +60,7 @@ impl World {
         let user = if *caller == Caller::App {
             self.users.get(id).map(|user| user.id.clone()).ok_or_else(|| GraphError::missing("delete", id))?
         } else {
-            self.own_user(caller, id, "permissions", "delete")?.to_owned()
+            own_user(caller, id, "permissions", "delete")?.to_owned()
         };
         match permission {
             None => self.remove_app(&user, now),
@@ -99,29 +99,23 @@ impl World {
         if let (Some(fields), Some(pages)) = (value.as_object_mut(), pages.filter(|_| is_granular(scope))) {
             fields.insert("target_ids".to_owned(), pages.into());
         }
-        self.send_change("permissions", user, scope, value, Manner::default(), now);
-    }
-
-    /// The user named by `id` (or `me`), provided the caller is that user.
-    pub(crate) fn own_user<'a>(
-        &self,
-        caller: &'a Caller,
-        id: &str,
-        edge: &str,
-        method: &str,
-    ) -> Result<&'a str, GraphError> {
-        match caller {
-            Caller::User { user, .. } if id == "me" || id == user => Ok(user),
-            Caller::Page { page, .. } if id == "me" || id == page => {
-                Err(GraphError::parameter(format!("Tried accessing nonexisting field ({edge}) on node type (Page)")))
-            }
-            Caller::App if id == "me" => Err(no_active_user()),
-            Caller::App | Caller::User { .. } | Caller::Page { .. } => Err(GraphError::missing(method, id)),
-        }
+        self.send_change("permissions", user, scope, &value, Manner::default(), now);
     }
 }
 
 /// `me` with an app token.
 pub(crate) fn no_active_user() -> GraphError {
     GraphError::new(2500, "An active access token must be used to query information about the current user.")
+}
+
+/// The user named by `id` (or `me`), provided the caller is that user.
+pub(crate) fn own_user<'a>(caller: &'a Caller, id: &str, edge: &str, method: &str) -> Result<&'a str, GraphError> {
+    match caller {
+        Caller::User { user, .. } if id == "me" || id == user => Ok(user),
+        Caller::Page { page, .. } if id == "me" || id == page => {
+            Err(GraphError::parameter(format!("Tried accessing nonexisting field ({edge}) on node type (Page)")))
+        }
+        Caller::App if id == "me" => Err(no_active_user()),
+        Caller::App | Caller::User { .. } | Caller::Page { .. } => Err(GraphError::missing(method, id)),
+    }
 }

@@ -27,7 +27,7 @@ pub(crate) struct Answered {
 }
 
 /// The path behind the version.
-pub(crate) fn target<'a>(call: &'a Call, now: Timestamp) -> Result<Vec<&'a str>, GraphError> {
+pub(crate) fn target(call: &Call, now: Timestamp) -> Result<Vec<&str>, GraphError> {
     let segments = call.segments();
     match segments.first().and_then(|first| versions::serving(first, now)) {
         Some(Ok(_)) => Ok(segments.into_iter().skip(1).collect()),
@@ -63,7 +63,7 @@ impl World {
         }
         let caller = match self.admit(call, now) {
             Ok(caller) => caller,
-            Err((error, caller)) => return Answered { result: Err(error), caller },
+            Err(refused) => return *refused,
         };
         let result = match call.method {
             Method::GET => self.get(&caller, &target, call, now),
@@ -75,13 +75,14 @@ impl World {
     }
 
     /// Token, budget, and the ninety days of data access.
-    pub(crate) fn admit(&mut self, call: &Call, now: Timestamp) -> Result<Caller, (GraphError, Option<Caller>)> {
-        let caller = self.caller(call, now).map_err(|error| (error, None))?;
-        self.limits.spend(&caller, now).map_err(|error| (error, Some(caller.clone())))?;
+    pub(crate) fn admit(&mut self, call: &Call, now: Timestamp) -> Result<Caller, Box<Answered>> {
+        let refuse = |error, caller| Box::new(Answered { result: Err(error), caller });
+        let caller = self.caller(call, now).map_err(|error| refuse(error, None))?;
+        self.limits.spend(&caller, now).map_err(|error| refuse(error, Some(caller.clone())))?;
         if call.method == Method::GET
             && let Some(user) = caller.user()
         {
-            self.readable(user, now).map_err(|error| (error, Some(caller.clone())))?;
+            self.readable(user, now).map_err(|error| refuse(error, Some(caller.clone())))?;
         }
         Ok(caller)
     }

@@ -127,23 +127,23 @@ impl Facebook {
     }
 
     /// Kills every token of a user and of the user's Pages, with this subcode of 190.
-    pub fn revoke_user(&self, user: &str, subcode: i64) -> usize {
-        self.change_tokens(|token| token.user == user, |token, _| token.killed = Some(subcode))
+    pub fn revoke_user(&self, user: &str, subcode: i64) {
+        self.change_tokens(|token| token.user == user, |token, _| token.killed = Some(subcode));
     }
 
     /// Kills every token of a Page, with this subcode of 190.
-    pub fn revoke_page(&self, page: &str, subcode: i64) -> usize {
-        self.change_tokens(|token| token.page.as_deref() == Some(page), |token, _| token.killed = Some(subcode))
+    pub fn revoke_page(&self, page: &str, subcode: i64) {
+        self.change_tokens(|token| token.page.as_deref() == Some(page), |token, _| token.killed = Some(subcode));
     }
 
     /// Lets every user token of a user expire now. Page tokens live on.
-    pub fn expire_user(&self, user: &str) -> usize {
-        self.change_tokens(|token| token.user == user && token.page.is_none(), |token, now| token.expires = Some(now))
+    pub fn expire_user(&self, user: &str) {
+        self.change_tokens(|token| token.user == user && token.page.is_none(), |token, now| token.expires = Some(now));
     }
 
     /// Lets every token of a Page expire now.
-    pub fn expire_page(&self, page: &str) -> usize {
-        self.change_tokens(|token| token.page.as_deref() == Some(page), |token, now| token.expires = Some(now))
+    pub fn expire_page(&self, page: &str) {
+        self.change_tokens(|token| token.page.as_deref() == Some(page), |token, now| token.expires = Some(now));
     }
 
     /// Takes the user's role at a Page away.
@@ -160,7 +160,8 @@ impl Facebook {
         self.ring();
     }
 
-    /// Somebody writes a post on the Page by hand.
+    /// Somebody writes a post on the Page by hand; answers its id.
+    #[must_use]
     pub fn write_by_hand(&self, page: &str, message: &str) -> String {
         let now = self.now();
         let mut world = self.world();
@@ -208,7 +209,7 @@ impl Facebook {
 
     /// Sends one change of an object as a webhook; `false` when the app is not subscribed to it.
     #[must_use]
-    pub fn send_webhook(&self, object: &str, id: &str, field: &str, value: Value, options: SendOptions) -> bool {
+    pub fn send_webhook(&self, object: &str, id: &str, field: &str, value: &Value, options: SendOptions) -> bool {
         let now = self.now();
         let manner = Manner { duplicate: options.duplicate, wrong_signature: options.wrong_signature };
         let sent = self.world().send_change(object, id, field, value, manner, now);
@@ -246,15 +247,12 @@ impl Facebook {
         &self,
         which: impl Fn(&super::tokens::Token) -> bool,
         change: impl Fn(&mut super::tokens::Token, Timestamp),
-    ) -> usize {
+    ) {
         let now = self.now();
         let mut world = self.world();
-        let mut changed = 0;
         for token in world.tokens.values_mut().filter(|token| which(token)) {
             change(token, now);
-            changed += 1;
         }
-        changed
     }
 }
 

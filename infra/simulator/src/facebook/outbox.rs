@@ -110,7 +110,7 @@ impl World {
         let page = post.page.clone();
         let subscribed = self.pages.get(&page).and_then(|page| page.subscribed.as_ref());
         if subscribed.is_some_and(|fields| fields.iter().any(|field| field == "feed")) {
-            self.send_change("page", &page, "feed", value, Manner::default(), now);
+            self.send_change("page", &page, "feed", &value, Manner::default(), now);
         }
     }
 
@@ -148,7 +148,7 @@ impl World {
         object: &str,
         id: &str,
         field: &str,
-        value: Value,
+        value: &Value,
         manner: Manner,
         now: Timestamp,
     ) -> bool {

@@ -66,14 +66,14 @@ fn encode(key: &str) -> String {
 }
 
 fn cursor(call: &Call, name: &str) -> Result<Option<String>, GraphError> {
-    let decode = |text: String| {
+    let decode = |text: &str| {
         BASE64URL_NOPAD
             .decode(text.as_bytes())
             .ok()
             .and_then(|bytes| String::from_utf8(bytes).ok())
             .ok_or_else(|| GraphError::parameter(format!("Invalid cursor for param {name}")))
     };
-    call.params.text(name).filter(|text| !text.is_empty()).map(decode).transpose()
+    call.params.text(name).filter(|text| !text.is_empty()).map(|text| decode(&text)).transpose()
 }
 
 /// The same call at another cursor. The token is repeated only when it came in the query.
@@ -89,7 +89,7 @@ fn link(call: &Call, base: &str, name: &str, cursor: &str) -> String {
 }
 
 /// `{data, paging}`.
-pub(crate) fn envelope(data: Vec<Value>, paging: Option<Value>) -> Value {
+pub(crate) fn envelope(data: &[Value], paging: Option<Value>) -> Value {
     match paging {
         Some(paging) => json!({"data": data, "paging": paging}),
         None => json!({ "data": data }),

@@ -57,8 +57,9 @@ impl World {
             .collect();
         let odd = listing == Listing::Published && self.page(page)?.lists_oddly;
         let slice = paging::slice(entries, call, &self.base, odd)?;
-        let data = slice.items.into_iter().map(|post| self.post_object(post, &fields)).collect::<Result<_, _>>()?;
-        Ok(paging::envelope(data, slice.paging))
+        let data: Vec<Value> =
+            slice.items.into_iter().map(|post| self.post_object(post, &fields)).collect::<Result<_, _>>()?;
+        Ok(paging::envelope(&data, slice.paging))
     }
 
     /// `GET /{page}/photos`.
@@ -73,9 +74,9 @@ impl World {
             .map(|photo| Entry { key: format!("{:020}", newest_first(&photo)), item: photo })
             .collect();
         let slice = paging::slice(entries, call, &self.base, false)?;
-        let data =
+        let data: Vec<Value> =
             slice.items.into_iter().map(|photo| self.photo_object(photo, &fields, "")).collect::<Result<_, _>>()?;
-        Ok(paging::envelope(data, slice.paging))
+        Ok(paging::envelope(&data, slice.paging))
     }
 
     /// `GET /{post}`.

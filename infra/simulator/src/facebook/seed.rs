@@ -25,6 +25,9 @@ const ALL_TASKS: [&str; 6] =
 const NO_CONTENT: [&str; 2] = ["ADVERTISE", "ANALYZE"];
 const NO_INSIGHTS: [&str; 2] = ["CREATE_CONTENT", "MODERATE"];
 
+/// Tasks per Page.
+type Roles = &'static [(&'static str, &'static [&'static str])];
+
 /// Fills an empty world.
 pub(crate) fn fill(world: &mut World, now: Timestamp) {
     let pages = [
@@ -47,7 +50,7 @@ pub(crate) fn fill(world: &mut World, now: Timestamp) {
         };
         world.pages.insert(page.id.clone(), page);
     }
-    let roles: [(&str, &str, &[(&str, &[&'static str])]); 2] = [
+    let people: [(&str, &str, Roles); 2] = [
         (
             ADA,
             "Ada Example",
@@ -55,7 +58,7 @@ pub(crate) fn fill(world: &mut World, now: Timestamp) {
         ),
         (GRACE, "Grace Example", &[(GARDEN, &ALL_TASKS), (HARDWARE, &ALL_TASKS), (BOOKSHOP, &ALL_TASKS)]),
     ];
-    for (id, name, roles) in roles {
+    for (id, name, roles) in people {
         let roles = roles.iter().map(|(page, tasks)| ((*page).to_owned(), tasks.to_vec())).collect();
         world.users.insert(id.to_owned(), User { id: id.to_owned(), name: name.to_owned(), roles });
     }

@@ -84,22 +84,20 @@ impl Facebook {
                 | FaultKind::WebhookLost => {}
             }
         }
-        let mut answered = self.act(call).await;
+        let answered = self.act(call).await;
         self.ring();
-        match (&fault, &answered.result) {
-            // Only what was accepted can lose its answer.
-            (Some(fault), Ok(_)) => self.spoil(call, fault, answered).await,
-            (Some(_) | None, _) => {
-                let code = answered.result.as_ref().err().map(|error| error.code);
-                let reply = self.reply(&mut answered);
-                self.note(call, Some(reply.status), code, code.is_none(), kind);
-                Ok(reply)
-            }
+        // Only what was accepted can lose its answer.
+        if let (Some(fault), Ok(_)) = (&fault, &answered.result) {
+            return self.spoil(call, fault, &answered).await;
         }
+        let code = answered.result.as_ref().err().map(|error| error.code);
+        let reply = self.reply(&answered);
+        self.note(call, Some(reply.status), code, code.is_none(), kind);
+        Ok(reply)
     }
 
     /// The call took effect; now something happens to its answer.
-    async fn spoil(&self, call: &Call, fault: &Fault, mut answered: Answered) -> Result<Reply, Severed> {
+    async fn spoil(&self, call: &Call, fault: &Fault, answered: &Answered) -> Result<Reply, Severed> {
         match fault.kind {
             FaultKind::AcceptedThenTimeout => {
                 self.note(call, None, None, true, Some(fault.kind));
@@ -113,7 +111,7 @@ impl Facebook {
             }
             FaultKind::Status500After | FaultKind::Error => Ok(self.refuse(call, fault, true)),
             FaultKind::TruncatedAnswer => {
-                let reply = self.reply(&mut answered);
+                let reply = self.reply(answered);
                 self.note(call, Some(reply.status), None, true, Some(fault.kind));
                 Ok(Reply { broken: true, ..reply })
             }
@@ -125,7 +123,7 @@ impl Facebook {
             | FaultKind::WebhookReorder
             | FaultKind::WebhookBadSignature
             | FaultKind::WebhookLost => {
-                let reply = self.reply(&mut answered);
+                let reply = self.reply(answered);
                 self.note(call, Some(reply.status), None, true, Some(fault.kind));
                 Ok(reply)
             }
@@ -162,7 +160,7 @@ impl Facebook {
             let mut world = self.world();
             let caller = match world.admit(call, now) {
                 Ok(caller) => caller,
-                Err((error, caller)) => return Answered { result: Err(error), caller },
+                Err(refused) => return *refused,
             };
             let plan = world.plan_subscription(&caller, call);
             (caller, plan)
@@ -200,12 +198,12 @@ impl Facebook {
         let code = error.code;
         let now = self.now();
         let caller = self.world().caller(call, now).ok();
-        let reply = self.reply(&mut Answered { result: Err(error), caller });
+        let reply = self.reply(&Answered { result: Err(error), caller });
         self.note(call, Some(reply.status), Some(code), took_effect, Some(fault.kind));
         reply
     }
 
-    fn reply(&self, answered: &mut Answered) -> Reply {
+    fn reply(&self, answered: &Answered) -> Reply {
         let mut world = self.world();
         let trace = world.ids.opaque("A", 22);
         let (mut reply, wait) = match &answered.result {
