@@ -131,7 +131,8 @@ where
     F: Future<Output = Result<Response, Problem>>,
 {
     let outcome = match request(event, public) {
-        Ok(request) => handle(request).await,
+        // Boxed: the SDK's futures nest so deeply that the compiler gives up on one that holds them all.
+        Ok(request) => Box::pin(handle(request)).await,
         Err(problem) => Err(problem),
     };
     response(outcome.unwrap_or_else(Response::from))
