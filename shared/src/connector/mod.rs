@@ -9,7 +9,12 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 mod call;
+pub(crate) mod canonical;
+pub mod driver;
 mod error;
+pub mod facebook;
+pub mod settings;
+pub mod transport;
 
 pub use call::{Answer, Authentication, Body, Effect, Request};
 pub use error::{Act, ConnectorError, Disposition, Refusal};
@@ -68,6 +73,7 @@ pub trait Flow<T>: Send {
 
 /// What a [`Flow`] does next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "one lives at a time, for as long as one call")]
 pub enum Step<T> {
     /// Make this call, then come back with its answer.
     Call(Request),
@@ -169,6 +175,8 @@ pub struct Fingerprint {
     pub not_before: Timestamp,
     /// The time of asking.
     pub now: Timestamp,
+    /// Ids at the platform that are known to belong to other posts of ours: two posts may say the same on purpose.
+    pub exclude: Vec<String>,
 }
 
 /// What the platform says about a publish whose outcome nobody saw.

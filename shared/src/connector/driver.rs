@@ -1,0 +1,401 @@
+//! Runs any connector: sends what it asks for, puts on disk first what must be there first, and turns silence after a
+//! publish into [`Ended::Unknown`].
+//!
+//! The order is the promise: a call that makes a post visible leaves only after its intent is stored, and is sent at
+//! most once. Whatever happens to the process after that, the intent says that the platform has to be asked.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use serde::Serialize;
+use tokio::time::Instant;
+
+use super::{
+    Act, Answer, Authentication, Checkpoint, Connector, ConnectorError, Disposition, Effect, Flow, Next, Prepared,
+    Published, Refusal, Request, Step,
+    canonical::{canonical, sha256_hex},
+    transport::{Transport, TransportError},
+};
+use crate::secret::{AccessToken, AppCredentials};
+
+// Bounds on conversations that a hostile or confused platform could keep going for ever.
+const MOST_FLOW_CALLS: usize = 250;
+const MOST_PUBLISH_STEPS: u32 = 50;
+
+/// The time that calls may take: each call gets what is left, up to a limit, and none starts with too little left.
+#[derive(Debug, Clone, Copy)]
+pub struct Budget {
+    ends: Instant,
+    longest_call: Duration,
+    shortest_call: Duration,
+}
+
+impl Budget {
+    /// The longest that one call may take, unless said otherwise.
+    pub const LONGEST_CALL: Duration = Duration::from_secs(20);
+    /// With less than this left no call is started, unless said otherwise.
+    pub const SHORTEST_CALL: Duration = Duration::from_secs(2);
+
+    /// A budget that begins now and lasts `total`.
+    #[must_use]
+    pub fn lasting(total: Duration) -> Self {
+        Self { ends: Instant::now() + total, longest_call: Self::LONGEST_CALL, shortest_call: Self::SHORTEST_CALL }
+    }
+
+    /// Sets how long a call may take at most, and how much must be left for one to start.
+    #[must_use]
+    pub fn with_calls(mut self, shortest: Duration, longest: Duration) -> Self {
+        self.shortest_call = shortest;
+        self.longest_call = longest;
+        self
+    }
+
+    /// The deadline of a call that starts now, or `None` if too little is left.
+    #[must_use]
+    pub fn next_call(&self) -> Option<Duration> {
+        let left = self.ends.saturating_duration_since(Instant::now());
+        (left >= self.shortest_call).then(|| left.min(self.longest_call))
+    }
+}
+
+/// Everything that calls to one platform account have in common.
+pub struct Calls<'a> {
+    /// Sends the calls.
+    pub transport: &'a dyn Transport,
+    /// The platform.
+    pub connector: &'a dyn Connector,
+    /// Our app there.
+    pub app: &'a AppCredentials,
+    /// The token that calls are signed with; flows that bring their own need none.
+    pub token: Option<&'a AccessToken>,
+    /// The time that is left.
+    pub budget: Budget,
+    hold_back: Option<SignedDuration>,
+}
+
+impl<'a> Calls<'a> {
+    /// Calls through `transport` to the platform of `connector`.
+    #[must_use]
+    pub fn new(
+        transport: &'a dyn Transport,
+        connector: &'a dyn Connector,
+        app: &'a AppCredentials,
+        token: Option<&'a AccessToken>,
+        budget: Budget,
+    ) -> Self {
+        Self { transport, connector, app, token, budget, hold_back: None }
+    }
+
+    /// How long the platform asked us to hold back, by the usage figures on the answers so far: the longest of them.
+    #[must_use]
+    pub fn hold_back(&self) -> Option<SignedDuration> {
+        self.hold_back
+    }
+
+    async fn send(&mut self, mut request: Request) -> Result<Answer, CallFailed> {
+        match (request.authentication, self.token) {
+            (Authentication::Complete, _) => {}
+            (Authentication::Token, Some(token)) => self.connector.sign(&mut request, token, self.app),
+            (Authentication::Token, None) => return Err(CallFailed::Refused(token_missing())),
+        }
+        let deadline = self.budget.next_call().ok_or(CallFailed::OutOfTime)?;
+        let platform = self.connector.platform().name();
+        let began = Instant::now();
+        let outcome = self.transport.send(request, deadline).await;
+        let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        match outcome {
+            Ok(answer) => {
+                tracing::debug!(connector.name = platform, status = answer.status.as_u16(), duration_ms, "answered");
+                self.hold_back = self.hold_back.max(self.connector.usage_wait(&answer));
+                Ok(answer)
+            }
+            Err(error) => {
+                tracing::debug!(connector.name = platform, %error, duration_ms, "no answer");
+                Err(CallFailed::Transport(error))
+            }
+        }
+    }
+}
+
+/// A flow that did not reach its end.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum CallFailed {
+    /// The platform refused, or its answer cannot be read.
+    #[error(transparent)]
+    Refused(#[from] ConnectorError),
+    /// There is no answer.
+    #[error(transparent)]
+    Transport(TransportError),
+    /// The time budget does not allow another call; the last one was not started.
+    #[error("no time is left for another call")]
+    OutOfTime,
+    /// More calls than any honest conversation needs.
+    #[error("the platform keeps the conversation going without end")]
+    TooManyCalls,
+}
+
+impl CallFailed {
+    /// What to do about it, for a flow whose calls may be repeated.
+    #[must_use]
+    pub fn disposition(&self) -> Disposition {
+        match self {
+            Self::Refused(error) => error.disposition(Effect::Read),
+            Self::Transport(_) | Self::OutOfTime => Disposition::Retry(None),
+            Self::TooManyCalls => Disposition::Fail,
+        }
+    }
+
+    /// The refusal to record, whatever the kind.
+    #[must_use]
+    pub fn refusal(&self) -> Refusal {
+        match self {
+            Self::Refused(error) => error.refusal(),
+            Self::Transport(error) => unanswered(*error),
+            Self::OutOfTime => ours("platform.out_of_time", "There was no time left to call the platform."),
+            Self::TooManyCalls => ours("platform.endless", "The platform's listing did not come to an end."),
+        }
+    }
+}
+
+/// Runs a flow to its end.
+///
+/// # Errors
+/// The platform refused, did not answer, or the time ran out.
+pub async fn run_flow<T>(mut flow: Box<dyn Flow<T>>, calls: &mut Calls<'_>) -> Result<T, CallFailed> {
+    let mut answer = None;
+    for _ in 0..=MOST_FLOW_CALLS {
+        match flow.advance(answer.as_ref())? {
+            Step::Done(result) => return Ok(result),
+            Step::Call(request) => answer = Some(calls.send(request).await?),
+        }
+    }
+    Err(CallFailed::TooManyCalls)
+}
+
+/// The mark that a publish call may have left: on disk before it does.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Intent {
+    /// Which step of the publish it is, from 1.
+    pub step: u32,
+    /// What is published where, as a hash: see [`content_fingerprint`].
+    pub fingerprint: String,
+}
+
+/// Puts on disk what must be there before a call is made.
+pub trait Journal: Send {
+    /// Why it could not: fenced off by a newer attempt, or the store cannot be reached.
+    type Error: Send;
+
+    /// Stores `checkpoint`, and `intent` with it if there is one: the next call is a publish and is made only if this
+    /// succeeds. Whoever implements it adds the time.
+    fn before_step(
+        &mut self,
+        intent: Option<&Intent>,
+        checkpoint: &Checkpoint,
+    ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+}
+
+/// How a run of a publish ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended<E> {
+    /// The post is out.
+    Published(Published),
+    /// The platform is working: come back after this long with this checkpoint.
+    Waiting {
+        /// How long.
+        delay: SignedDuration,
+        /// What to remember meanwhile.
+        checkpoint: Checkpoint,
+    },
+    /// A call failed, and the post is not out because of it.
+    Failed {
+        /// Why.
+        error: ConnectorError,
+        /// What the call would have done.
+        effect: Effect,
+        /// What to do about it; never [`Disposition::ReadBack`].
+        disposition: Disposition,
+    },
+    /// A publish left and nobody knows what came of it: the platform has to be asked.
+    Unknown {
+        /// Why nobody knows.
+        cause: Refusal,
+    },
+    /// The time budget did not allow the next call, and it was not made: an intent stored for it stands for nothing.
+    OutOfTime {
+        /// Where to go on.
+        checkpoint: Checkpoint,
+    },
+    /// The journal refused, and the call that needed it was not made.
+    JournalLost(E),
+}
+
+/// The first step of a publish, known before the target is claimed, so that one write can be claim and intent.
+#[derive(Debug)]
+pub struct FirstStep {
+    next: Next,
+    fingerprint: String,
+    stored: Checkpoint,
+}
+
+impl FirstStep {
+    /// Asks the connector where a publish begins, or goes on from `checkpoint`.
+    ///
+    /// # Errors
+    /// The connector sees without any call that the platform will never take this post.
+    pub fn plan(connector: &dyn Connector, post: &Prepared, checkpoint: &Checkpoint) -> Result<Self, ConnectorError> {
+        let next = connector.publish(post, checkpoint, None)?;
+        Ok(Self { next, fingerprint: content_fingerprint(connector, post), stored: checkpoint.clone() })
+    }
+
+    /// The intent to store with the claim, if the first call is a publish.
+    #[must_use]
+    pub fn intent(&self) -> Option<Intent> {
+        match &self.next {
+            Next::Call { effect: Effect::Publish, .. } => {
+                Some(Intent { step: 1, fingerprint: self.fingerprint.clone() })
+            }
+            Next::Call { effect: Effect::Read | Effect::Stage, .. } | Next::Wait { .. } | Next::Done(_) => None,
+        }
+    }
+
+    /// The checkpoint to store with the claim.
+    #[must_use]
+    pub fn checkpoint(&self) -> &Checkpoint {
+        match &self.next {
+            Next::Call { checkpoint, .. } | Next::Wait { checkpoint, .. } => checkpoint,
+            Next::Done(_) => &self.stored,
+        }
+    }
+}
+
+/// Whether the claim already put [`FirstStep::intent`] and [`FirstStep::checkpoint`] on disk.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FirstRecord {
+    /// It did.
+    Stored,
+    /// It did not: the journal has to.
+    NotStored,
+}
+
+/// Publishes `post` from its first step until it is out, waits, fails, or nobody knows.
+pub async fn run_publish<J: Journal>(
+    calls: &mut Calls<'_>,
+    post: &Prepared,
+    first: FirstStep,
+    record: FirstRecord,
+    journal: &mut J,
+) -> Ended<J::Error> {
+    let FirstStep { mut next, fingerprint, mut stored } = first;
+    let mut publish_left = false;
+    for step in 1..=MOST_PUBLISH_STEPS {
+        let (request, effect, checkpoint) = match next {
+            Next::Done(published) => return Ended::Published(published),
+            Next::Wait { delay, checkpoint } => return Ended::Waiting { delay, checkpoint },
+            Next::Call { request, effect, checkpoint } => (request, effect, checkpoint),
+        };
+        if calls.budget.next_call().is_none() && !publish_left {
+            return Ended::OutOfTime { checkpoint };
+        }
+        let on_disk = step == 1 && record == FirstRecord::Stored;
+        let intent = (effect == Effect::Publish).then(|| Intent { step, fingerprint: fingerprint.clone() });
+        if !on_disk
+            && (intent.is_some() || checkpoint != stored)
+            && let Err(error) = journal.before_step(intent.as_ref(), &checkpoint).await
+        {
+            return Ended::JournalLost(error);
+        }
+        stored = checkpoint;
+        let outcome = calls.send(request).await;
+        // From here on the platform may have acted, unless the transport knows better.
+        next = match outcome {
+            Ok(answer) => {
+                publish_left |= effect == Effect::Publish;
+                match calls.connector.publish(post, &stored, Some(&answer)) {
+                    Ok(next) => next,
+                    Err(error) => return refused(error, effect, publish_left),
+                }
+            }
+            Err(failure) => return unsent(failure, effect, publish_left, stored),
+        };
+    }
+    let error = ConnectorError::Unreadable { what: "an end to the steps of a publish" };
+    refused(error, Effect::Stage, publish_left)
+}
+
+/// What a publish puts where: see [`fingerprint_of`].
+#[must_use]
+pub fn content_fingerprint(connector: &dyn Connector, post: &Prepared) -> String {
+    fingerprint_of(&(connector.platform(), &post.destination, &post.content))
+}
+
+/// A value as SHA-256 in hexadecimal digits over one canonical JSON spelling: equal values have equal fingerprints,
+/// whatever the order of their keys.
+#[must_use]
+pub fn fingerprint_of(value: &impl Serialize) -> String {
+    // What is hashed here is plain data with text keys, which JSON can always hold; anything else would hash as null.
+    sha256_hex(&canonical(&serde_json::to_value(value).unwrap_or_default()))
+}
+
+// A publish that was answered and whose later steps fail is not a failed publish: only its own answer can say that.
+fn refused<E>(error: ConnectorError, effect: Effect, publish_left: bool) -> Ended<E> {
+    let disposition = error.disposition(effect);
+    let is_unknown = match disposition {
+        Disposition::ReadBack => true,
+        Disposition::Retry(_) | Disposition::Reconnect | Disposition::Fail | Disposition::Operator => {
+            publish_left && effect != Effect::Publish
+        }
+    };
+    if is_unknown { Ended::Unknown { cause: error.refusal() } } else { Ended::Failed { error, effect, disposition } }
+}
+
+fn unsent<E>(failure: CallFailed, effect: Effect, publish_left: bool, checkpoint: Checkpoint) -> Ended<E> {
+    let is_unknown = publish_left
+        || match (&failure, effect) {
+            (CallFailed::Transport(TransportError::NoAnswer(_)), Effect::Publish) => true,
+            (
+                CallFailed::Transport(_) | CallFailed::Refused(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls,
+                _,
+            ) => false,
+        };
+    if is_unknown {
+        return Ended::Unknown { cause: failure.refusal() };
+    }
+    let error = match failure {
+        CallFailed::OutOfTime => return Ended::OutOfTime { checkpoint },
+        CallFailed::Refused(error) => error,
+        CallFailed::Transport(TransportError::NotSent(_)) | CallFailed::TooManyCalls => {
+            ConnectorError::Transient(failure.refusal())
+        }
+        CallFailed::Transport(TransportError::NoAnswer(_)) => ConnectorError::Unavailable(failure.refusal()),
+    };
+    let disposition = error.disposition(effect);
+    Ended::Failed { error, effect, disposition }
+}
+
+fn unanswered(error: TransportError) -> Refusal {
+    match error {
+        TransportError::NotSent(cause) => Refusal {
+            platform_code: Some(cause.name().into()),
+            ..ours("platform.not_reached", "The platform could not be reached; nothing was sent.")
+        },
+        TransportError::NoAnswer(cause) => Refusal {
+            platform_code: Some(cause.name().into()),
+            ..ours("platform.no_answer", "The platform did not answer; what it did is not known.")
+        },
+    }
+}
+
+fn token_missing() -> ConnectorError {
+    ConnectorError::Operator(Refusal {
+        act: Act::Operator,
+        ..ours("platform.token_missing", "A call needs a token and none was given.")
+    })
+}
+
+fn ours(code: &str, message: &str) -> Refusal {
+    Refusal { code: code.into(), message: message.into(), platform_code: None, trace_id: None, act: Act::Nobody }
+}
+
+#[cfg(test)]
+mod tests;

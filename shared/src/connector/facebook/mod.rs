@@ -1,0 +1,151 @@
+//! Facebook Pages through the Graph API.
+//!
+//! One text, link or photo post is one call, so a publish has one step and nothing to stage. Graph API calls have no
+//! idempotency key: what a lost answer hides is found again by [`read_back`](Connector::read_back).
+
+use jiff::SignedDuration;
+use serde_json::Value;
+use url::Url;
+
+use super::{
+    Analytics, Answer, AuthorizeRequest, Checkpoint, CodeGrant, Connector, ConnectorError, Destination, Finding,
+    Fingerprint, Flow, Grant, Health, Next, Prepared, ReadBack, Request, TokenSet, WebhookDelivery, WebhookEvent,
+    settings::FacebookSettings,
+};
+use crate::{
+    content::Content,
+    platform::Platform,
+    secret::{AccessToken, AppCredentials},
+};
+
+mod accounts;
+mod analytics;
+mod classify;
+mod debug_token;
+mod graph;
+mod manage;
+mod oauth;
+mod publish;
+mod read_back;
+mod sign;
+mod usage;
+mod webhook;
+
+/// Facebook Pages.
+#[derive(Debug, Clone)]
+pub struct Facebook {
+    settings: FacebookSettings,
+}
+
+impl Facebook {
+    /// A connector with these settings.
+    #[must_use]
+    pub fn new(settings: FacebookSettings) -> Self {
+        Self { settings }
+    }
+
+    /// What it was made with.
+    #[must_use]
+    pub fn settings(&self) -> &FacebookSettings {
+        &self.settings
+    }
+}
+
+impl Connector for Facebook {
+    fn platform(&self) -> Platform {
+        Platform::Facebook
+    }
+
+    fn authorize_url(&self, app: &AppCredentials, request: &AuthorizeRequest<'_>) -> Url {
+        oauth::authorize_url(&self.settings, app, request)
+    }
+
+    fn authenticate(&self, app: &AppCredentials, grant: CodeGrant) -> Box<dyn Flow<Grant>> {
+        Box::new(oauth::AuthenticateFlow::new(self.settings.clone(), app.clone(), grant))
+    }
+
+    fn refresh_token(
+        &self,
+        _app: &AppCredentials,
+        _tokens: TokenSet,
+    ) -> Result<Box<dyn Flow<TokenSet>>, ConnectorError> {
+        Err(ConnectorError::Unsupported {
+            platform: "facebook",
+            what: "renew a token",
+            reason: "Page tokens have no end date, and the documented renewal of a login is a new login",
+        })
+    }
+
+    fn revoke(&self, account: &str) -> Result<Box<dyn Flow<()>>, ConnectorError> {
+        Ok(Box::new(manage::revoke(&self.settings, account)))
+    }
+
+    fn fetch_accounts(&self) -> Box<dyn Flow<Vec<Destination>>> {
+        Box::new(accounts::AccountsFlow(accounts::Listing::new(self.settings.clone())))
+    }
+
+    fn preflight(&self, content: &Content) -> Vec<Finding> {
+        publish::preflight(&self.settings, content)
+    }
+
+    fn publish(
+        &self,
+        post: &Prepared,
+        checkpoint: &Checkpoint,
+        answer: Option<&Answer>,
+    ) -> Result<Next, ConnectorError> {
+        publish::step(&self.settings, post, checkpoint, answer)
+    }
+
+    fn settle_time(&self) -> SignedDuration {
+        self.settings.settle_time
+    }
+
+    fn read_back(&self, app: &AppCredentials, fingerprint: Fingerprint) -> Box<dyn Flow<ReadBack>> {
+        Box::new(read_back::ReadBackFlow::new(self.settings.clone(), app.client_id.clone(), fingerprint))
+    }
+
+    fn delete_post(&self, remote_id: &str) -> Result<Box<dyn Flow<()>>, ConnectorError> {
+        Ok(Box::new(manage::delete_post(&self.settings, remote_id)))
+    }
+
+    fn post_analytics(&self, remote_id: &str) -> Result<Box<dyn Flow<Analytics>>, ConnectorError> {
+        Ok(Box::new(analytics::AnalyticsFlow::new(self.settings.clone(), remote_id.into())))
+    }
+
+    fn health_check(&self, app: &AppCredentials, tokens: &TokenSet, needed: &[String]) -> Box<dyn Flow<Health>> {
+        Box::new(debug_token::HealthFlow::new(&self.settings, app, &tokens.access, needed))
+    }
+
+    fn sign(&self, request: &mut Request, token: &AccessToken, app: &AppCredentials) {
+        sign::sign(request, token, app);
+    }
+
+    fn usage_wait(&self, answer: &Answer) -> Option<SignedDuration> {
+        usage::wait(&answer.headers)
+    }
+
+    fn webhook_handshake(&self, app: &AppCredentials, query: &[(String, String)]) -> Option<String> {
+        webhook::handshake(app, query)
+    }
+
+    fn validate_webhook_signature(&self, app: &AppCredentials, delivery: WebhookDelivery<'_>) -> bool {
+        webhook::is_signed(app, delivery)
+    }
+
+    fn parse_webhook_event(&self, body: &[u8]) -> Result<Vec<WebhookEvent>, ConnectorError> {
+        webhook::parse(body)
+    }
+}
+
+/// Meta's trace id: letters, digits, `_` and `-` only, for a log line that cannot be forged through it.
+fn meta_id(value: Option<&Value>) -> Option<String> {
+    let text = value?.as_str()?;
+    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+    ((1..=64).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.into())
+}
+
+#[cfg(test)]
+mod testing;
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,158 @@
+//! Finds a post whose publish nobody saw the end of, by what only that post can have: our app, its time and what it says.
+//!
+//! The newest post is never taken for ours. A listing proves absence only when it was read to its end; whatever looks
+//! like the post and is not surely it makes the answer [`ReadBack::Undecided`], because a wrong "absent" publishes twice
+//! and a wrong "found" loses a post.
+
+use http::Method;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use url::Url;
+
+use super::graph;
+use crate::connector::{
+    Answer, ConnectorError, Fingerprint, Flow, Published, ReadBack, Request, Step, settings::FacebookSettings,
+};
+
+// The listing is asked for more than is needed, so that a clock that is off shows as "too early" and not as "absent".
+const MARGIN: SignedDuration = SignedDuration::from_mins(5);
+// `created_time` has whole seconds, and both clocks are kept by time servers.
+const ALLOWANCE: SignedDuration = SignedDuration::from_secs(2);
+// Listings by time are answered for spans up to about half a year.
+const LONGEST_SPAN: SignedDuration = SignedDuration::from_hours(24 * 150);
+const MOST_PAGES: usize = 40;
+const FIELDS: &str = "id,message,created_time,permalink_url,application{id},is_published,status_type,\
+                      attachments{media_type,target,unshimmed_url}";
+
+pub(super) struct ReadBackFlow {
+    settings: FacebookSettings,
+    app_id: String,
+    fingerprint: Fingerprint,
+    pages: usize,
+    certain: Vec<Published>,
+    resembling: usize,
+}
+
+impl ReadBackFlow {
+    pub(super) fn new(settings: FacebookSettings, app_id: String, fingerprint: Fingerprint) -> Self {
+        Self { settings, app_id, fingerprint, pages: 0, certain: Vec::new(), resembling: 0 }
+    }
+
+    fn first_page(&self) -> Url {
+        let mut url = graph::edge(&self.settings, &[&self.fingerprint.destination, "published_posts"]);
+        let since = self.fingerprint.not_before.saturating_sub(MARGIN).unwrap_or(Timestamp::MIN).as_second();
+        url.query_pairs_mut()
+            .append_pair("fields", FIELDS)
+            .append_pair("since", &since.to_string())
+            .append_pair("until", &self.fingerprint.now.as_second().to_string())
+            .append_pair("limit", "25");
+        url
+    }
+
+    fn verdict(&mut self) -> ReadBack {
+        match (self.certain.len(), self.resembling) {
+            (1, _) => self.certain.pop().map_or(ReadBack::Absent, ReadBack::Found),
+            (0, 0) if self.age() < self.settings.settle_time => {
+                ReadBack::Undecided { reason: "Facebook's listing may not show the newest posts yet" }
+            }
+            (0, 0) => ReadBack::Absent,
+            (0, _) => ReadBack::Undecided { reason: "a post on the Page resembles this one and is not surely it" },
+            (_, _) => ReadBack::Undecided { reason: "several posts on the Page say the same" },
+        }
+    }
+
+    fn age(&self) -> SignedDuration {
+        self.fingerprint.now.duration_since(self.fingerprint.not_before)
+    }
+
+    fn weigh(&mut self, entry: &Value) -> Result<(), ConnectorError> {
+        let id = graph::id(entry.get("id")).ok_or(ConnectorError::Unreadable { what: "the id of a listed post" })?;
+        match compare(&self.fingerprint, &self.app_id, &id, entry) {
+            Likeness::None => {}
+            Likeness::Resembling => self.resembling += 1,
+            // A page may repeat what the page before it held.
+            Likeness::Certain if self.certain.iter().any(|known| known.remote_id == id) => {}
+            Likeness::Certain => {
+                self.certain.push(Published { remote_id: id, url: graph::address(entry.get("permalink_url")) });
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Flow<ReadBack> for ReadBackFlow {
+    fn advance(&mut self, answer: Option<&Answer>) -> Result<Step<ReadBack>, ConnectorError> {
+        let Some(answer) = answer else {
+            if self.age() > LONGEST_SPAN {
+                let reason = "the publish is too long ago for Facebook's listing";
+                return Ok(Step::Done(ReadBack::Undecided { reason }));
+            }
+            return Ok(Step::Call(Request::new(Method::GET, self.first_page())));
+        };
+        let body = graph::read(answer)?;
+        for entry in graph::entries(&body)? {
+            self.weigh(entry)?;
+        }
+        self.pages += 1;
+        match graph::next_page(&body, &self.settings)? {
+            None => Ok(Step::Done(self.verdict())),
+            Some(_) if self.pages >= MOST_PAGES => {
+                Ok(Step::Done(ReadBack::Undecided { reason: "the Page has too many posts to look through" }))
+            }
+            Some(url) => Ok(Step::Call(Request::new(Method::GET, url))),
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Likeness {
+    /// Surely another post.
+    None,
+    /// May be the post.
+    Resembling,
+    /// Surely a post that this app made with this content since then.
+    Certain,
+}
+
+fn compare(fingerprint: &Fingerprint, app_id: &str, id: &str, entry: &Value) -> Likeness {
+    let is_excluded = fingerprint.exclude.iter().any(|known| known == id);
+    let is_ours = graph::id(entry.pointer("/application/id")).as_deref() == Some(app_id);
+    let is_published = entry.get("is_published").and_then(Value::as_bool) != Some(false);
+    let message = normalized(entry.get("message").and_then(Value::as_str).unwrap_or_default());
+    let expected = normalized(fingerprint.content.text.as_deref().unwrap_or_default());
+    if is_excluded || !is_ours || !is_published || message != expected {
+        return Likeness::None;
+    }
+    let created = entry.get("created_time").and_then(Value::as_str).and_then(graph::time);
+    let earliest = fingerprint.not_before.saturating_sub(ALLOWANCE).unwrap_or(Timestamp::MIN);
+    let is_in_time = created.is_some_and(|created| created >= earliest);
+    if is_in_time && attachment_agrees(fingerprint, entry) { Likeness::Certain } else { Likeness::Resembling }
+}
+
+fn attachment_agrees(fingerprint: &Fingerprint, entry: &Value) -> bool {
+    let attachments = entry.pointer("/attachments/data").and_then(Value::as_array);
+    let attachments = attachments.map(Vec::as_slice).unwrap_or_default();
+    let is_photo = |attachment: &Value| {
+        matches!(attachment.get("media_type").and_then(Value::as_str), Some("photo" | "album" | "video"))
+    };
+    if !fingerprint.content.media.is_empty() {
+        return attachments.iter().any(is_photo);
+    }
+    match &fingerprint.content.link {
+        Some(link) => attachments.iter().any(|attachment| points_to(attachment, link)),
+        None => !attachments.iter().any(is_photo),
+    }
+}
+
+fn points_to(attachment: &Value, link: &Url) -> bool {
+    let addresses = [attachment.get("unshimmed_url"), attachment.pointer("/target/url")];
+    addresses.into_iter().filter_map(graph::address).any(|address| address == *link)
+}
+
+/// What is left of a text when the ways in which Facebook re-spaces it are taken away.
+fn normalized(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,319 @@
+//! What is configured about the platforms: hosts, versions, limits; defaults are documented constants, and a wrong value
+//! is refused by name before anything is sent.
+
+use jiff::{SignedDuration, civil::Date};
+use url::{Host, Url};
+
+/// Which hosts a platform call may go to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HostPolicy {
+    /// The platform's own hosts, over https.
+    PlatformOnly,
+    /// Any https host, and this machine over http: a simulator or a recording proxy stands in for the platform.
+    /// For the local environment only.
+    StandIn,
+}
+
+/// A setting that cannot be used; names the setting and never its value.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SettingsError {
+    /// Not an absolute http or https URL.
+    #[error("{setting} is not an http or https URL without credentials, query or fragment")]
+    NotAnAddress {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// A host that is not the platform's.
+    #[error("{setting} is not an https address of the platform")]
+    ForeignHost {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Plain http to another machine.
+    #[error("{setting} uses http and is not this machine")]
+    NotEncrypted {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Not `v`, a number, a dot and a number.
+    #[error("{setting} is not a Graph API version such as v26.0")]
+    NotAVersion {
+        /// The setting.
+        setting: &'static str,
+    },
+    /// Outside the allowed range.
+    #[error("{setting} is out of range")]
+    OutOfRange {
+        /// The setting.
+        setting: &'static str,
+    },
+}
+
+/// `https://graph.facebook.com`: every Graph API call of Facebook Pages.
+pub const FACEBOOK_GRAPH_URL: &str = "https://graph.facebook.com";
+/// `https://www.facebook.com`: the consent dialog.
+pub const FACEBOOK_DIALOG_URL: &str = "https://www.facebook.com";
+/// The newest Graph API version on 21 November 2026, released on 29 July 2026.
+pub const FACEBOOK_GRAPH_VERSION: &str = "v26.0";
+/// How long Facebook's listing may lag behind a write.
+pub const FACEBOOK_SETTLE_SECONDS: u32 = 30;
+/// The longest text of a Page post, in characters.
+pub const FACEBOOK_TEXT_LIMIT: usize = 63_206;
+
+/// Versions that Meta has announced an end for; v26.0 has none yet and lives two years at least.
+/// An expired version does not fail: Meta silently answers with another one.
+const VERSION_ENDS: [(&str, Date); 7] = [
+    ("v20.0", jiff::civil::date(2026, 9, 24)),
+    ("v21.0", jiff::civil::date(2027, 1, 21)),
+    ("v22.0", jiff::civil::date(2027, 5, 20)),
+    ("v23.0", jiff::civil::date(2027, 10, 8)),
+    ("v24.0", jiff::civil::date(2028, 2, 18)),
+    ("v25.0", jiff::civil::date(2028, 7, 29)),
+    ("v26.0", jiff::civil::date(2028, 7, 29)),
+];
+
+/// What is configured about Facebook Pages.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FacebookSettings {
+    pub(super) graph_url: Url,
+    pub(super) dialog_url: Url,
+    pub(super) version: String,
+    pub(super) version_ends: Option<Date>,
+    pub(super) settle_time: SignedDuration,
+    pub(super) text_limit: usize,
+    pub(super) photo_limit: usize,
+    pub(super) scopes: Vec<String>,
+    pub(super) metrics: Vec<String>,
+}
+
+impl Default for FacebookSettings {
+    fn default() -> Self {
+        Self {
+            graph_url: constant_url(FACEBOOK_GRAPH_URL),
+            dialog_url: constant_url(FACEBOOK_DIALOG_URL),
+            version: FACEBOOK_GRAPH_VERSION.into(),
+            version_ends: end_of(FACEBOOK_GRAPH_VERSION),
+            settle_time: SignedDuration::from_secs(i64::from(FACEBOOK_SETTLE_SECONDS)),
+            text_limit: FACEBOOK_TEXT_LIMIT,
+            // Several photos need staged uploads; this version publishes one.
+            photo_limit: 1,
+            // `business_management` is left out: it needs a review of its own and only adds Pages that a person reaches
+            // through a business portfolio without a role on the Page itself.
+            scopes: [
+                "pages_show_list",
+                "pages_manage_posts",
+                "pages_read_engagement",
+                "pages_manage_metadata",
+                "read_insights",
+            ]
+            .map(String::from)
+            .into(),
+            metrics: [
+                "post_media_view",
+                "post_total_media_view_unique",
+                "post_reactions_by_type_total",
+                "post_activity_by_action_type",
+                "post_clicks",
+                "post_video_views",
+            ]
+            .map(String::from)
+            .into(),
+        }
+    }
+}
+
+impl FacebookSettings {
+    /// Replaces the Graph API's address (`https://graph.facebook.com`).
+    ///
+    /// # Errors
+    /// Not an address, or one that `hosts` forbids.
+    pub fn set_graph_url(&mut self, address: &str, hosts: HostPolicy) -> Result<(), SettingsError> {
+        self.graph_url = checked_url("facebook graph URL", address, "graph.facebook.com", hosts)?;
+        Ok(())
+    }
+
+    /// Replaces the consent dialog's address (`https://www.facebook.com`).
+    ///
+    /// # Errors
+    /// Not an address, or one that `hosts` forbids.
+    pub fn set_dialog_url(&mut self, address: &str, hosts: HostPolicy) -> Result<(), SettingsError> {
+        self.dialog_url = checked_url("facebook dialog URL", address, "www.facebook.com", hosts)?;
+        Ok(())
+    }
+
+    /// Replaces the Graph API version (`v26.0`); its end date comes with it where Meta has announced one.
+    ///
+    /// # Errors
+    /// Not a version.
+    pub fn set_version(&mut self, version: &str) -> Result<(), SettingsError> {
+        let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+        let parts = version.strip_prefix('v').and_then(|numbers| numbers.split_once('.'));
+        if !parts.is_some_and(|(major, minor)| is_number(major) && is_number(minor)) {
+            return Err(SettingsError::NotAVersion { setting: "facebook graph version" });
+        }
+        self.version = version.into();
+        self.version_ends = end_of(version);
+        Ok(())
+    }
+
+    /// Replaces the settle time (30 seconds).
+    ///
+    /// # Errors
+    /// More than an hour.
+    pub fn set_settle_seconds(&mut self, seconds: u32) -> Result<(), SettingsError> {
+        if seconds > 3600 {
+            return Err(SettingsError::OutOfRange { setting: "facebook settle seconds" });
+        }
+        self.settle_time = SignedDuration::from_secs(i64::from(seconds));
+        Ok(())
+    }
+
+    /// The Graph API version that calls are made with.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        &self.version
+    }
+
+    /// The day on which the version may end, if Meta's rules tell: an operator must have moved on before it.
+    #[must_use]
+    pub fn version_ends(&self) -> Option<Date> {
+        self.version_ends
+    }
+
+    /// Whether the version has ended by `today`. Answers do not tell: Meta silently uses another version.
+    #[must_use]
+    pub fn version_has_ended(&self, today: Date) -> bool {
+        self.version_ends.is_some_and(|end| today >= end)
+    }
+
+    /// The scopes that a connection is asked for.
+    #[must_use]
+    pub fn scopes(&self) -> &[String] {
+        &self.scopes
+    }
+}
+
+fn end_of(version: &str) -> Option<Date> {
+    VERSION_ENDS.iter().find(|(known, _)| *known == version).map(|(_, end)| *end)
+}
+
+#[expect(clippy::expect_used, reason = "the argument is one of this module's constants, each parsed by a test")]
+fn constant_url(address: &str) -> Url {
+    Url::parse(address).expect("a constant address")
+}
+
+fn checked_url(
+    setting: &'static str,
+    address: &str,
+    platform_host: &str,
+    hosts: HostPolicy,
+) -> Result<Url, SettingsError> {
+    let url = Url::parse(address).map_err(|_| SettingsError::NotAnAddress { setting })?;
+    let is_plain = url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none()
+        && url.host().is_some();
+    if !is_plain || !matches!(url.scheme(), "http" | "https") {
+        return Err(SettingsError::NotAnAddress { setting });
+    }
+    match hosts {
+        HostPolicy::PlatformOnly => {
+            let is_platform = url.scheme() == "https" && url.host_str() == Some(platform_host) && url.port().is_none();
+            if is_platform { Ok(url) } else { Err(SettingsError::ForeignHost { setting }) }
+        }
+        HostPolicy::StandIn => {
+            if url.scheme() == "https" || is_loopback(&url) {
+                Ok(url)
+            } else {
+                Err(SettingsError::NotEncrypted { setting })
+            }
+        }
+    }
+}
+
+/// Whether an address is this machine.
+pub(super) fn is_loopback(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[test]
+    fn the_defaults_are_the_documented_constants() {
+        let settings = FacebookSettings::default();
+        assert_eq!(settings.graph_url.as_str(), "https://graph.facebook.com/");
+        assert_eq!(settings.dialog_url.as_str(), "https://www.facebook.com/");
+        assert_eq!(settings.version(), "v26.0");
+        assert_eq!(settings.settle_time, SignedDuration::from_secs(30));
+        assert_eq!(settings.version_ends(), Some(jiff::civil::date(2028, 7, 29)));
+    }
+
+    #[rstest]
+    #[case::the_platform("https://graph.facebook.com", HostPolicy::PlatformOnly, Ok(()))]
+    #[case::plain_http("http://graph.facebook.com", HostPolicy::PlatformOnly, Err("foreign"))]
+    #[case::another_port("https://graph.facebook.com:8443", HostPolicy::PlatformOnly, Err("foreign"))]
+    #[case::a_longer_name("https://graph.facebook.com.example", HostPolicy::PlatformOnly, Err("foreign"))]
+    #[case::this_machine("http://127.0.0.1:8081", HostPolicy::PlatformOnly, Err("foreign"))]
+    #[case::credentials("https://user@graph.facebook.com", HostPolicy::PlatformOnly, Err("no address"))]
+    #[case::no_url("graph.facebook.com", HostPolicy::PlatformOnly, Err("no address"))]
+    #[case::a_file("file:///etc/passwd", HostPolicy::StandIn, Err("no address"))]
+    #[case::a_query("http://localhost/?a=b", HostPolicy::StandIn, Err("no address"))]
+    #[case::simulator("http://127.0.0.1:8081", HostPolicy::StandIn, Ok(()))]
+    #[case::simulator_by_name("http://localhost:8081", HostPolicy::StandIn, Ok(()))]
+    #[case::simulator_v6("http://[::1]:8081", HostPolicy::StandIn, Ok(()))]
+    #[case::a_proxy("https://recorder.example", HostPolicy::StandIn, Ok(()))]
+    #[case::http_elsewhere("http://192.0.2.1", HostPolicy::StandIn, Err("not encrypted"))]
+    #[case::http_looking_local("http://localhost.example", HostPolicy::StandIn, Err("not encrypted"))]
+    fn only_hosts_of_the_platform_are_accepted(
+        #[case] address: &str,
+        #[case] hosts: HostPolicy,
+        #[case] expected: Result<(), &str>,
+    ) {
+        let setting = "facebook graph URL";
+        let expected = expected.map_err(|kind| match kind {
+            "foreign" => SettingsError::ForeignHost { setting },
+            "not encrypted" => SettingsError::NotEncrypted { setting },
+            _ => SettingsError::NotAnAddress { setting },
+        });
+        assert_eq!(FacebookSettings::default().set_graph_url(address, hosts), expected);
+    }
+
+    #[test]
+    fn a_refused_value_changes_nothing_and_is_not_shown() {
+        let mut settings = FacebookSettings::default();
+        let error = settings.set_dialog_url("https://evil.example", HostPolicy::PlatformOnly).unwrap_err();
+        assert_eq!(settings, FacebookSettings::default());
+        assert_eq!(error.to_string(), "facebook dialog URL is not an https address of the platform");
+    }
+
+    #[test]
+    fn a_version_brings_its_end_date() {
+        let mut settings = FacebookSettings::default();
+        settings.set_version("v21.0").unwrap();
+        assert!(!settings.version_has_ended(jiff::civil::date(2027, 1, 20)));
+        assert!(settings.version_has_ended(jiff::civil::date(2027, 1, 21)));
+        settings.set_version("v27.0").unwrap();
+        assert_eq!(settings.version_ends(), None);
+        for wrong in ["26.0", "v26", "v26.", "v.0", "v26.0/../me", "v1234.0", "", "v26.0 "] {
+            assert!(settings.set_version(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_settle_time_beyond_an_hour_is_refused() {
+        let mut settings = FacebookSettings::default();
+        assert!(settings.set_settle_seconds(3601).is_err());
+        settings.set_settle_seconds(1).unwrap();
+        assert_eq!(settings.settle_time, SignedDuration::from_secs(1));
+    }
+}
