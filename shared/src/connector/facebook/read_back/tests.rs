@@ -23,7 +23,7 @@ fn flow(fingerprint: Fingerprint) -> ReadBackFlow {
 }
 
 /// A listed post by our app, one second after the intent, that says "Hello".
-fn listed(changes: Value) -> Value {
+fn listed(changes: &Value) -> Value {
     let mut post = json!({
         "id": "100_5", "message": "Hello", "created_time": "2026-11-21T10:00:01+0000", "is_published": true,
         "application": {"id": "123"}, "permalink_url": "https://www.facebook.com/100/posts/5",
@@ -34,7 +34,7 @@ fn listed(changes: Value) -> Value {
     post
 }
 
-fn verdict(fingerprint: Fingerprint, posts: Vec<Value>) -> ReadBack {
+fn verdict(fingerprint: Fingerprint, posts: &[Value]) -> ReadBack {
     let mut flow = flow(fingerprint);
     called(flow.advance(None));
     done(flow.advance(Some(&ok(&json!({"data": posts})))))
@@ -60,54 +60,54 @@ fn the_listing_is_asked_for_the_time_of_the_publish() {
 }
 
 #[rstest]
-#[case::itself(listed(json!({})), found("100_5"))]
-#[case::re_spaced(listed(json!({"message": "  Hello \r\n"})), found("100_5"))]
-#[case::in_the_same_second(listed(json!({"created_time": "2026-11-21T10:00:00+0000"})), found("100_5"))]
-#[case::with_a_clock_a_little_behind(listed(json!({"created_time": "2026-11-21T09:59:58+0000"})), found("100_5"))]
+#[case::itself(listed(&json!({})), found("100_5"))]
+#[case::re_spaced(listed(&json!({"message": "  Hello \r\n"})), found("100_5"))]
+#[case::in_the_same_second(listed(&json!({"created_time": "2026-11-21T10:00:00+0000"})), found("100_5"))]
+#[case::with_a_clock_a_little_behind(listed(&json!({"created_time": "2026-11-21T09:59:58+0000"})), found("100_5"))]
 #[case::with_a_clock_far_behind(
-    listed(json!({"created_time": "2026-11-21T09:59:57+0000"})), ReadBack::Undecided { reason: UNPROVEN }
+    listed(&json!({"created_time": "2026-11-21T09:59:57+0000"})), ReadBack::Undecided { reason: UNPROVEN }
 )]
-#[case::without_a_time(listed(json!({"created_time": null})), ReadBack::Undecided { reason: UNPROVEN })]
+#[case::without_a_time(listed(&json!({"created_time": null})), ReadBack::Undecided { reason: UNPROVEN })]
 #[case::with_a_photo(
-    listed(json!({"attachments": {"data": [{"media_type": "photo"}]}})), ReadBack::Undecided { reason: UNPROVEN }
+    listed(&json!({"attachments": {"data": [{"media_type": "photo"}]}})), ReadBack::Undecided { reason: UNPROVEN }
 )]
-#[case::a_persons(listed(json!({"application": null})), ReadBack::Absent)]
-#[case::another_apps(listed(json!({"application": {"id": "999"}})), ReadBack::Absent)]
-#[case::other_words(listed(json!({"message": "Hello!"})), ReadBack::Absent)]
-#[case::not_public(listed(json!({"is_published": false})), ReadBack::Absent)]
+#[case::a_persons(listed(&json!({"application": null})), ReadBack::Absent)]
+#[case::another_apps(listed(&json!({"application": {"id": "999"}})), ReadBack::Absent)]
+#[case::other_words(listed(&json!({"message": "Hello!"})), ReadBack::Absent)]
+#[case::not_public(listed(&json!({"is_published": false})), ReadBack::Absent)]
 fn f34_a_post_is_found_by_app_time_and_words(#[case] post: Value, #[case] expected: ReadBack) {
-    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), vec![post]), expected);
+    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), &[post]), expected);
 }
 
 #[test]
 fn f46_the_newest_post_is_never_taken_for_ours() {
-    let by_a_person = listed(json!({"id": "100_9", "application": null}));
-    let other_words = listed(json!({"id": "100_8", "message": "News"}));
-    let posts = vec![by_a_person, other_words, listed(json!({}))];
-    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), posts), found("100_5"));
+    let by_a_person = listed(&json!({"id": "100_9", "application": null}));
+    let other_words = listed(&json!({"id": "100_8", "message": "News"}));
+    let posts = vec![by_a_person, other_words, listed(&json!({}))];
+    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), &posts), found("100_5"));
 }
 
 #[test]
 fn f46_two_identical_posts_by_a_human_do_not_count() {
-    let human = |id: &str| listed(json!({"id": id, "application": null}));
+    let human = |id: &str| listed(&json!({"id": id, "application": null}));
     let posts = vec![human("100_7"), human("100_8")];
-    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), posts), ReadBack::Absent);
+    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), &posts), ReadBack::Absent);
 }
 
 #[test]
 fn f46_two_candidates_are_for_a_person_to_decide() {
-    let posts = vec![listed(json!({})), listed(json!({"id": "100_6"}))];
-    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), posts), ReadBack::Undecided { reason: SEVERAL });
+    let posts = vec![listed(&json!({})), listed(&json!({"id": "100_6"}))];
+    assert_eq!(verdict(fingerprint(json!({"text": "Hello"})), &posts), ReadBack::Undecided { reason: SEVERAL });
 }
 
 #[test]
 fn f46_what_belongs_to_another_of_our_posts_is_left_out() {
-    let posts = vec![listed(json!({})), listed(json!({"id": "100_6"}))];
+    let posts = vec![listed(&json!({})), listed(&json!({"id": "100_6"}))];
     let mut wanted = fingerprint(json!({"text": "Hello"}));
     wanted.exclude = vec!["100_6".into()];
-    assert_eq!(verdict(wanted.clone(), posts.clone()), found("100_5"));
+    assert_eq!(verdict(wanted.clone(), &posts), found("100_5"));
     wanted.exclude = vec!["100_6".into(), "100_5".into()];
-    assert_eq!(verdict(wanted, posts), ReadBack::Absent);
+    assert_eq!(verdict(wanted, &posts), ReadBack::Absent);
 }
 
 #[rstest]
@@ -117,7 +117,7 @@ fn f46_what_belongs_to_another_of_our_posts_is_left_out() {
 #[case::none(json!([]), ReadBack::Undecided { reason: UNPROVEN })]
 fn a_link_is_part_of_the_post(#[case] attachments: Value, #[case] expected: ReadBack) {
     let wanted = fingerprint(json!({"text": "Hello", "link": "https://example.com/a?b=c"}));
-    assert_eq!(verdict(wanted, vec![listed(json!({"attachments": {"data": attachments}}))]), expected);
+    assert_eq!(verdict(wanted, &[listed(&json!({"attachments": {"data": attachments}}))]), expected);
 }
 
 #[rstest]
@@ -126,7 +126,7 @@ fn a_link_is_part_of_the_post(#[case] attachments: Value, #[case] expected: Read
 fn a_photo_is_part_of_the_post(#[case] attachments: Value, #[case] expected: ReadBack) {
     let photo = json!({"url": "https://example.com/a.jpg", "kind": "image"});
     let wanted = fingerprint(json!({"text": "Hello", "media": [photo]}));
-    assert_eq!(verdict(wanted, vec![listed(json!({"attachments": {"data": attachments}}))]), expected);
+    assert_eq!(verdict(wanted, &[listed(&json!({"attachments": {"data": attachments}}))]), expected);
 }
 
 #[test]
@@ -136,7 +136,7 @@ fn absence_is_proven_by_a_listing_that_was_read_to_its_end() {
     let next = "https://graph.facebook.com/v26.0/100/published_posts?after=QVF";
     let empty = json!({"data": [], "paging": {"next": next}});
     assert_eq!(called(flow.advance(Some(&ok(&empty)))).url.as_str(), next);
-    let last = json!({"data": [listed(json!({}))]});
+    let last = json!({"data": [listed(&json!({}))]});
     assert_eq!(done(flow.advance(Some(&ok(&last)))), found("100_5"));
 }
 
@@ -145,8 +145,8 @@ fn a_post_that_two_pages_repeat_is_one_post() {
     let mut flow = flow(fingerprint(json!({"text": "Hello"})));
     called(flow.advance(None));
     let next = "https://graph.facebook.com/v26.0/100/published_posts?after=QVF";
-    called(flow.advance(Some(&ok(&json!({"data": [listed(json!({}))], "paging": {"next": next}})))));
-    assert_eq!(done(flow.advance(Some(&ok(&json!({"data": [listed(json!({}))]}))))), found("100_5"));
+    called(flow.advance(Some(&ok(&json!({"data": [listed(&json!({}))], "paging": {"next": next}})))));
+    assert_eq!(done(flow.advance(Some(&ok(&json!({"data": [listed(&json!({}))]}))))), found("100_5"));
 }
 
 #[test]
@@ -182,8 +182,8 @@ fn an_error_is_no_absence() {
 fn before_the_settle_time_absence_is_not_proven() {
     let mut wanted = fingerprint(json!({"text": "Hello"}));
     wanted.now = "2026-11-21T10:00:29Z".parse().unwrap();
-    assert!(matches!(verdict(wanted.clone(), vec![]), ReadBack::Undecided { .. }));
-    assert_eq!(verdict(wanted, vec![listed(json!({}))]), found("100_5"));
+    assert!(matches!(verdict(wanted.clone(), &[]), ReadBack::Undecided { .. }));
+    assert_eq!(verdict(wanted, &[listed(&json!({}))]), found("100_5"));
 }
 
 #[test]
