@@ -179,6 +179,8 @@ metrics! {
     NeedsReview = "needs_review" in "Count",
     /// Jobs that panicked or hung, each alone.
     JobsLost = "jobs_lost" in "Count",
+    /// How long the longest overdue target has been due.
+    OldestOverdue = "oldest_overdue" in "Seconds",
     /// How late a target went out.
     Lateness = "lateness" in "Milliseconds",
     /// How long a platform took to answer.

@@ -123,7 +123,8 @@ impl PostView {
     }
 
     fn of<'a>(post: &Post, row: impl Fn(TargetId) -> Option<&'a Target>) -> Self {
-        let targets: Vec<TargetView> = post.targets().map(|(id, spec)| TargetView::of(post, id, spec, row(id))).collect();
+        let targets: Vec<TargetView> =
+            post.targets().map(|(id, spec)| TargetView::of(post, id, spec, row(id))).collect();
         Self {
             id: post.id,
             state: overall(targets.iter().map(|target| target.state)),

@@ -12,9 +12,10 @@ use crate::Error;
 pub(crate) fn load<T: DeserializeOwned>(file: Option<&Path>) -> Result<Option<T>, Error> {
     let Some(file) = file else { return Ok(None) };
     match std::fs::read(file) {
-        Ok(bytes) => serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|source| Error::State { file: file.to_owned(), source: IoError::new(ErrorKind::InvalidData, source) }),
+        Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|source| Error::State {
+            file: file.to_owned(),
+            source: IoError::new(ErrorKind::InvalidData, source),
+        }),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(source) => Err(Error::State { file: file.to_owned(), source }),
     }

@@ -119,8 +119,7 @@ impl Emulators {
         // winterbaume knows one account per process. Every instance has the same.
         winterbaume_core::set_default_account_id(ACCOUNT);
         if let Some(directory) = &options.state_directory {
-            std::fs::create_dir_all(directory)
-                .map_err(|source| Error::State { file: directory.clone(), source })?;
+            std::fs::create_dir_all(directory).map_err(|source| Error::State { file: directory.clone(), source })?;
         }
         let file = |name: &str| options.state_directory.as_ref().map(|directory| directory.join(name));
         let listener = TcpListener::bind(options.listen).await.map_err(Error::Listen)?;

@@ -50,7 +50,7 @@ impl Kms {
     pub(crate) async fn handle(&self, operation: &str, headers: HeaderMap, body: Bytes) -> Reply {
         let body = match checked(operation, &body) {
             Ok(body) => body,
-            Err(refusal) => return refusal,
+            Err(invalid) => return Reply::refusal(400, "ValidationException", invalid),
         };
         let reply = pass_on(&self.service, headers, body).await;
         if reply.status.is_success() && !is_read(operation) && self.file.is_some() {
@@ -103,7 +103,7 @@ async fn pass_on(service: &impl MockService, headers: HeaderMap, body: Bytes) ->
 ///
 /// winterbaume joins a context as `key=value,key=value`, so `{a: "1,b=2"}` would open what `{a: "1", b: "2"}` sealed. One
 /// entry that holds the whole context in hexadecimal cannot be mistaken for another.
-fn checked(operation: &str, body: &Bytes) -> Result<Bytes, Reply> {
+fn checked(operation: &str, body: &Bytes) -> Result<Bytes, &'static str> {
     let Ok(mut request) = serde_json::from_slice::<Value>(body) else { return Ok(body.clone()) };
     let Some(fields) = request.as_object_mut() else { return Ok(body.clone()) };
     if operation.starts_with("GenerateDataKey") && !operation.contains("Pair") {
@@ -121,12 +121,11 @@ fn checked(operation: &str, body: &Bytes) -> Result<Bytes, Reply> {
     Ok(Bytes::from(request.to_string()))
 }
 
-fn check_data_key(fields: &serde_json::Map<String, Value>) -> Result<(), Reply> {
-    let refuse = |message: &str| Err(Reply::refusal(400, "ValidationException", message));
+fn check_data_key(fields: &serde_json::Map<String, Value>) -> Result<(), &'static str> {
     match (fields.get("KeySpec"), fields.get("NumberOfBytes").and_then(Value::as_i64)) {
-        (Some(_), Some(_)) | (None, None) => refuse("Please specify either number of bytes or key spec."),
+        (Some(_), Some(_)) | (None, None) => Err("Please specify either number of bytes or key spec."),
         (None, Some(bytes)) if !(1..=1024).contains(&bytes) => {
-            refuse("Value at 'numberOfBytes' failed to satisfy constraint: Member must be between 1 and 1024")
+            Err("Value at 'numberOfBytes' failed to satisfy constraint: Member must be between 1 and 1024")
         }
         (Some(_), None) | (None, Some(_)) => Ok(()),
     }

@@ -70,10 +70,7 @@ pub(crate) struct Services {
 }
 
 pub(crate) fn router(services: Arc<Services>) -> axum::Router {
-    axum::Router::new()
-        .fallback(any(handle))
-        .layer(DefaultBodyLimit::max(LARGEST_BODY))
-        .with_state(services)
+    axum::Router::new().fallback(any(handle)).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(services)
 }
 
 async fn handle(State(services): State<Arc<Services>>, headers: HeaderMap, body: Bytes) -> Reply {
@@ -92,7 +89,8 @@ async fn handle(State(services): State<Arc<Services>>, headers: HeaderMap, body:
             ("SecretsManager", services.secrets.handle(operation, headers, body).await, OperationCount::default())
         }
         _ => {
-            let message = format!("The service of {target} is not emulated: DynamoDB, SQS, KMS and Secrets Manager are.");
+            let message =
+                format!("The service of {target} is not emulated: DynamoDB, SQS, KMS and Secrets Manager are.");
             return Reply::refusal(400, "UnknownOperationException", &message);
         }
     };

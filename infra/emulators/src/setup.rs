@@ -204,8 +204,8 @@ impl Queue {
 
     /// With an attribute under SQS's name.
     #[must_use]
-    pub fn with_attribute(mut self, name: &str, value: impl ToString) -> Self {
-        self.attributes.insert(name.to_owned(), value.to_string());
+    pub fn with_attribute(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.attributes.insert(name.to_owned(), value.into());
         self
     }
 }

@@ -93,7 +93,10 @@ impl Request {
             None => Ok(()),
             Some((name, _)) => {
                 let name: String = name.chars().take(40).collect();
-                Err(Problem::new(Code::QueryInvalid, format!("This address does not know the query parameter `{name}`.")))
+                Err(Problem::new(
+                    Code::QueryInvalid,
+                    format!("This address does not know the query parameter `{name}`."),
+                ))
             }
         }
     }
@@ -101,7 +104,11 @@ impl Request {
     /// A cookie's value.
     #[must_use]
     pub fn cookie(&self, name: &str) -> Option<&str> {
-        self.cookies.iter().filter_map(|cookie| cookie.trim().split_once('=')).find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.cookies
+            .iter()
+            .filter_map(|cookie| cookie.trim().split_once('='))
+            .find(|(key, _)| *key == name)
+            .map(|(_, value)| value)
     }
 
     /// The body as a `T`.

@@ -48,7 +48,10 @@ impl Response {
             status,
             headers: vec![
                 ("content-type", "text/html; charset=utf-8".into()),
-                ("content-security-policy", "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'".into()),
+                (
+                    "content-security-policy",
+                    "default-src 'none'; style-src 'unsafe-inline'; frame-ancestors 'none'".into(),
+                ),
             ],
             cookies: Vec::new(),
             body,
@@ -58,7 +61,12 @@ impl Response {
     /// "See there", by GET.
     #[must_use]
     pub fn see_other(location: &url::Url) -> Self {
-        Self { status: 303, headers: vec![("location", location.to_string())], cookies: Vec::new(), body: String::new() }
+        Self {
+            status: 303,
+            headers: vec![("location", location.to_string())],
+            cookies: Vec::new(),
+            body: String::new(),
+        }
     }
 
     /// The same with another header.

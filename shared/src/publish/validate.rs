@@ -35,7 +35,8 @@ pub(super) async fn check(
 ) -> Result<Result<Validated, Vec<Fault>>, Problem> {
     let mut faults = Vec::new();
     let planned = schedule(wanted.schedule.as_ref(), now, &mut faults);
-    let not_after = not_after(wanted.not_after.as_deref(), planned.as_ref().map_or(now, |planned| planned.at), &mut faults);
+    let not_after =
+        not_after(wanted.not_after.as_deref(), planned.as_ref().map_or(now, |planned| planned.at), &mut faults);
     if wanted.targets.is_empty() || wanted.targets.len() > MAX_TARGETS {
         faults.push(Fault::new("/targets", "targets.count", format!("A post has 1 to {MAX_TARGETS} targets.")));
         return Ok(Err(faults));
@@ -150,13 +151,7 @@ fn choose<'a>(
     }
 }
 
-fn content_rules(
-    connectors: &Connectors,
-    wanted: &NewPost,
-    index: usize,
-    spec: &TargetSpec,
-    faults: &mut Vec<Fault>,
-) {
+fn content_rules(connectors: &Connectors, wanted: &NewPost, index: usize, spec: &TargetSpec, faults: &mut Vec<Fault>) {
     let (base, content) = match &spec.content {
         Some(own) => (format!("/targets/{index}/content"), own),
         None => ("/content".to_owned(), &wanted.content),

@@ -4,7 +4,7 @@ use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Item, Store, StoreError, from_row, keys, millis, number, text, to_attribute, unavailable};
 use crate::{
@@ -252,7 +252,11 @@ impl Store {
                 change.remove(&["intent", "checkpoint", "reason"]);
             }
             Settlement::Waiting { checkpoint, .. } => {
-                change.set("checkpoint", to_attribute("checkpoint", checkpoint)?);
+                if checkpoint.0.is_empty() {
+                    change.remove(&["checkpoint"]);
+                } else {
+                    change.set("checkpoint", to_attribute("checkpoint", checkpoint)?);
+                }
                 change.set("attempts", number(claimed.attempts.saturating_sub(1)));
                 change.remove(&["intent"]);
             }
@@ -346,6 +350,49 @@ impl Store {
         output.items.into_iter().flatten().map(|item| from_row("dead letter", item)).collect()
     }
 
+    /// The platform's ids of posts of ours that went out at a destination since `since`, of posts accepted from the day
+    /// before that on: a read-back must not take one of these for another.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn published_at(
+        &self,
+        tenant: Tenant,
+        destination: &str,
+        since: Timestamp,
+        now: Timestamp,
+    ) -> Result<Vec<String>, StoreError> {
+        let mut ids = Vec::new();
+        let mut day = since.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(since);
+        let last = keys::day(tenant, now);
+        loop {
+            let partition = keys::day(tenant, day);
+            let mut pages = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .filter_expression("destination = :destination AND #state = :published AND updated_at >= :since")
+                .projection_expression("remote_id")
+                .expression_attribute_names("#state", "state")
+                .expression_attribute_values(":pk", text(&partition))
+                .expression_attribute_values(":destination", text(destination))
+                .expression_attribute_values(":published", text(State::Published.name()))
+                .expression_attribute_values(":since", millis(since))
+                .into_paginator()
+                .items()
+                .send();
+            while let Some(item) = pages.next().await {
+                let item = item.map_err(unavailable("find our own posts"))?;
+                ids.extend(item.get("remote_id").and_then(|id| id.as_s().ok()).cloned());
+            }
+            if partition >= last {
+                return Ok(ids);
+            }
+            day = day.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
+        }
+    }
+
     pub(super) fn update_target(
         &self,
         tenant: Tenant,
@@ -391,7 +438,7 @@ impl Store {
 
 /// How long after a target's time dispatch reminds of it. The message that was sent along should have done its work by
 /// then; the reminder is for the case that it was lost.
-const REMINDER: jiff::SignedDuration = jiff::SignedDuration::from_secs(60);
+const REMINDER: SignedDuration = SignedDuration::from_secs(60);
 
 /// One update expression in the making: every change sets the state and its time, and lifts the lease.
 struct Change {

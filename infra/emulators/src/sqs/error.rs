@@ -32,11 +32,7 @@ impl Refusal {
     }
 
     pub(crate) fn no_such_queue() -> Self {
-        Self::new(
-            "QueueDoesNotExist",
-            "AWS.SimpleQueueService.NonExistentQueue",
-            "The specified queue does not exist.",
-        )
+        Self::new("QueueDoesNotExist", "AWS.SimpleQueueService.NonExistentQueue", "The specified queue does not exist.")
     }
 
     pub(crate) fn bad_handle(handle: &str) -> Self {

@@ -103,7 +103,9 @@ pub(crate) fn md5_of_attributes(attributes: &Attributes) -> Option<String> {
 pub(crate) fn size_of_attributes(attributes: &Attributes) -> Result<usize, Refusal> {
     if attributes.len() > 10 {
         let count = attributes.len();
-        return Err(Refusal::parameter(format!("Number of message attributes [{count}] exceeds the allowed maximum [10].")));
+        return Err(Refusal::parameter(format!(
+            "Number of message attributes [{count}] exceeds the allowed maximum [10]."
+        )));
     }
     let mut size = 0;
     for (name, attribute) in attributes {
@@ -115,7 +117,8 @@ pub(crate) fn size_of_attributes(attributes: &Attributes) -> Result<usize, Refus
 
 /// Refuses what XML 1.0 cannot carry: SQS accepts `#x9 | #xA | #xD | #x20-#xD7FF | #xE000-#xFFFD | #x10000-#x10FFFF`.
 pub(crate) fn check_characters(text: &str) -> Result<(), Refusal> {
-    let carried = |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
+    let carried =
+        |c: char| matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..);
     if text.chars().all(carried) {
         return Ok(());
     }
@@ -164,7 +167,9 @@ impl Attribute {
             )));
         }
         if base == "Number" && self.string_value.as_deref().is_none_or(|text| text.parse::<f64>().is_err()) {
-            return Err(Refusal::parameter(format!("Can't cast the value of message (user) attribute '{name}' to a number.")));
+            return Err(Refusal::parameter(format!(
+                "Can't cast the value of message (user) attribute '{name}' to a number."
+            )));
         }
         check_characters(self.string_value.as_deref().unwrap_or_default())
     }

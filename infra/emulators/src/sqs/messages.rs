@@ -145,8 +145,10 @@ impl State {
             receipt: 0,
             dead_letter_source: None,
         };
-        let mut answer = json!({"MessageId": message.id, "MD5OfMessageBody": message::md5_hex(message.body.as_bytes())});
-        if let (Some(digest), Some(answer)) = (message::md5_of_attributes(&message.attributes), answer.as_object_mut()) {
+        let mut answer =
+            json!({"MessageId": message.id, "MD5OfMessageBody": message::md5_hex(message.body.as_bytes())});
+        if let (Some(digest), Some(answer)) = (message::md5_of_attributes(&message.attributes), answer.as_object_mut())
+        {
             answer.insert("MD5OfMessageAttributes".to_owned(), json!(digest));
         }
         queue.messages.push(message);
@@ -286,8 +288,8 @@ fn check_batch<E: Entry>(entries: &[E]) -> Result<(), Refusal> {
     let mut seen = HashSet::new();
     for entry in entries {
         let id = entry.id();
-        let named = (1..=80).contains(&id.len())
-            && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let named =
+            (1..=80).contains(&id.len()) && id.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if !named {
             return prefixed(
                 "InvalidBatchEntryId",
@@ -317,9 +319,8 @@ fn batch(entries: impl IntoIterator<Item = (String, Answer)>) -> Value {
                 }
                 successful.push(answer);
             }
-            Err(refusal) => failed.push(
-                json!({"Id": id, "SenderFault": true, "Code": refusal.query_code, "Message": refusal.message}),
-            ),
+            Err(refusal) => failed
+                .push(json!({"Id": id, "SenderFault": true, "Code": refusal.query_code, "Message": refusal.message})),
         }
     }
     json!({"Successful": successful, "Failed": failed})

@@ -73,7 +73,11 @@ impl Settings {
             "FifoQueue" | "ContentBasedDeduplication" | "DeduplicationScope" | "FifoThroughputLimit" => {
                 return Err(Refusal::parameter(format!("{name}: FIFO queues are not emulated.")));
             }
-            "Policy" | "KmsMasterKeyId" | "KmsDataKeyReusePeriodSeconds" | "SqsManagedSseEnabled" | "RedriveAllowPolicy" => {
+            "Policy"
+            | "KmsMasterKeyId"
+            | "KmsDataKeyReusePeriodSeconds"
+            | "SqsManagedSseEnabled"
+            | "RedriveAllowPolicy" => {
                 self.others.insert(name.to_owned(), value.to_owned());
             }
             _ => {
@@ -152,9 +156,11 @@ impl Queue {
         }
         let mut visible: Vec<&mut Message> =
             self.messages.iter_mut().filter(|message| message.visible_at <= now).collect();
-        visible.sort_by_key(|message| {
-            if message.group.is_some() { busy.get(&message.group).copied().unwrap_or(0) } else { 0 }
-        });
+        visible.sort_by_key(
+            |message| {
+                if message.group.is_some() { busy.get(&message.group).copied().unwrap_or(0) } else { 0 }
+            },
+        );
         let hidden_until = now + u64::from(visibility) * 1000;
         Ok(visible
             .into_iter()

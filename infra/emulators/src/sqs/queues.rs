@@ -16,8 +16,8 @@ use crate::{ACCOUNT, REGION};
 impl Sqs {
     pub(super) fn create_queue(&self, request: CreateQueue) -> Answer {
         let name = request.queue_name;
-        let named = (1..=80).contains(&name.len())
-            && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
+        let named =
+            (1..=80).contains(&name.len()) && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_'));
         if !named {
             let message = "Can only include alphanumeric characters, hyphens, or underscores. 1 to 80 in length \
                            (FIFO queues are not emulated).";
@@ -65,12 +65,12 @@ impl Sqs {
         }
     }
 
-    pub(super) fn list_queues(&self, request: &ListQueues) -> Answer {
+    pub(super) fn list_queues(&self, request: &ListQueues) -> Value {
         let prefix = request.queue_name_prefix.as_deref().unwrap_or_default();
         let state = self.lock();
         let urls: Vec<String> =
             state.queues.keys().filter(|name| name.starts_with(prefix)).map(|name| self.url(name)).collect();
-        Ok(json!({"QueueUrls": urls}))
+        json!({"QueueUrls": urls})
     }
 
     pub(super) fn queue_attributes(&self, request: &GetQueueAttributes) -> Answer {
@@ -169,11 +169,11 @@ impl Sqs {
         Ok(json!({"TaskHandle": handle}))
     }
 
-    pub(super) fn list_moves(&self, request: &StartMessageMoveTask) -> Answer {
+    pub(super) fn list_moves(&self, request: &StartMessageMoveTask) -> Value {
         let state = self.lock();
         let results: Vec<&Value> =
             state.moves.iter().rev().filter(|task| task.get("SourceArn") == Some(&json!(request.source_arn))).collect();
-        Ok(json!({"Results": results}))
+        json!({"Results": results})
     }
 
     fn url(&self, name: &str) -> String {
@@ -182,5 +182,7 @@ impl Sqs {
 }
 
 fn no_dead_letter_queue(arn: &str) -> Refusal {
-    Refusal::parameter(format!("Value {arn} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."))
+    Refusal::parameter(format!(
+        "Value {arn} for parameter RedrivePolicy is invalid. Reason: Dead letter target does not exist."
+    ))
 }

@@ -1,0 +1,127 @@
+//! From a grant to a connection: tokens first, under the seal; then the connection that speaks of them.
+
+use jiff::Timestamp;
+
+use super::{ConnectFlow, callback::Refused};
+use crate::{
+    connector::{Act, Grant, Refusal},
+    health::{CHECKED_EVERY, WARN_AHEAD},
+    ids::ConnectionId,
+    secret::AccessToken,
+    store::{Connection, ConnectionState, SavedDestination, Session},
+    telemetry::Chain,
+    tenant::Tenant,
+    vault::Expected,
+};
+
+impl ConnectFlow {
+    /// Keeps what the platform granted.
+    pub(super) async fn keep(&self, session: &Session, grant: Grant) -> Result<ConnectionId, Refused> {
+        // Only an authorized caller makes a session, and this one was just taken out of the store.
+        let tenant = Tenant::verified(session.tenant);
+        let now = self.clock.now();
+        let earlier = self.earlier(tenant, session, &grant).await?;
+        let id = earlier.as_ref().map_or_else(ConnectionId::new, |earlier| earlier.id);
+        let tokens: Vec<(String, AccessToken)> = grant
+            .destinations
+            .iter()
+            .filter_map(|destination| Some((destination.id.clone(), destination.token.clone()?)))
+            .collect();
+        self.vault.put_grant(tenant.id(), id, &grant.tokens, &tokens, Expected::Any).await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "the tokens could not be sealed");
+            Refused::Unavailable
+        })?;
+        let connection = connection(id, earlier.map(|earlier| earlier.created_at), session, grant, now);
+        let next_check = now.saturating_add(CHECKED_EVERY).unwrap_or(Timestamp::MAX);
+        let warn_at = connection.ends_at().map(|ends_at| ends_at.saturating_sub(WARN_AHEAD).unwrap_or(now).max(now));
+        self.store.put_connection(tenant, &connection, next_check, warn_at).await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "the connection could not be stored");
+            Refused::Unavailable
+        })?;
+        tracing::info!(
+            tenant = %tenant.id(), connection = %id, platform = %connection.platform,
+            destinations = connection.destinations.len(), "connected"
+        );
+        Ok(id)
+    }
+
+    /// The connection that this grant renews: the one that was named, if it is the same account's; else one of the same
+    /// account that the tenant has already.
+    async fn earlier(&self, tenant: Tenant, session: &Session, grant: &Grant) -> Result<Option<Connection>, Refused> {
+        let unavailable = |error: crate::store::StoreError| {
+            tracing::error!(error = %Chain(&error), "the store did not answer");
+            Refused::Unavailable
+        };
+        if let Some(id) = session.reconnect {
+            let named = self.store.connection(tenant, id).await.map_err(unavailable)?;
+            return match named {
+                Some(named) if named.account == grant.account && named.platform == session.platform => Ok(Some(named)),
+                Some(_) | None => Err(Refused::OtherAccount),
+            };
+        }
+        let all = self.store.connections(tenant).await.map_err(unavailable)?;
+        Ok(all.into_iter().find(|one| one.platform == session.platform && one.account == grant.account))
+    }
+}
+
+fn connection(
+    id: ConnectionId,
+    created_at: Option<Timestamp>,
+    session: &Session,
+    grant: Grant,
+    now: Timestamp,
+) -> Connection {
+    let reason = degraded(&grant);
+    Connection {
+        id,
+        platform: session.platform,
+        account: grant.account,
+        account_name: grant.account_name,
+        state: if reason.is_some() { ConnectionState::Degraded } else { ConnectionState::Active },
+        reason,
+        scopes: grant.scopes,
+        missing_scopes: grant.missing_scopes,
+        destinations: grant
+            .destinations
+            .into_iter()
+            .map(|destination| SavedDestination {
+                id: destination.id,
+                name: destination.name,
+                refusal: destination.refusal,
+            })
+            .collect(),
+        created_at: created_at.unwrap_or(now),
+        updated_at: now,
+        checked_at: Some(now),
+        access_expires_at: grant.tokens.access_expires_at,
+        data_access_expires_at: grant.tokens.data_access_expires_at,
+        last_event: None,
+    }
+}
+
+/// What a fresh grant lacks.
+fn degraded(grant: &Grant) -> Option<Refusal> {
+    let advise = |code: &str, message: &str| Refusal {
+        code: code.into(),
+        message: message.into(),
+        platform_code: None,
+        trace_id: None,
+        act: Act::EndUser,
+    };
+    if !grant.missing_scopes.is_empty() {
+        return Some(advise(
+            "connection.scopes_missing",
+            "Some permissions were declined (see `missing_scopes`): connect again and grant them.",
+        ));
+    }
+    if grant.destinations.iter().all(|destination| destination.refusal.is_some()) {
+        return Some(advise(
+            "connection.no_destination",
+            "There is no place to publish to: connect again and tick at least one.",
+        ));
+    }
+    None
+}
+
+/// Keeps the two constants honest: a connection is checked several times before it ends.
+const _: () = assert!(CHECKED_EVERY.as_secs() < WARN_AHEAD.as_secs());

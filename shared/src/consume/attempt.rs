@@ -1,0 +1,299 @@
+//! One attempt: plan, claim, publish, settle.
+
+use jiff::{SignedDuration, Timestamp};
+use uuid::Uuid;
+
+use super::{Consumer, LEASE_MARGIN, RESERVE, Verdict, Work, backoff, hold};
+use crate::{
+    clock::Clock,
+    connector::{
+        Act, Checkpoint, ConnectorError, Disposition, Prepared, Refusal,
+        driver::{self, Budget, Calls, Ended, FirstRecord, FirstStep, Journal},
+    },
+    secret::{AccessToken, AppCredentials},
+    store::{Claim, ClaimRequest, ConnectionState, Settled, Store, StoreError},
+    target::{Intent, LogEntry, Settlement, Target},
+    telemetry::{Chain, Metric},
+    tenant::Tenant,
+};
+
+/// How long a target is held while its connection waits for its owner, or our app for its operator.
+const HELD: SignedDuration = SignedDuration::from_mins(15);
+/// The longest wait that a message can carry; what is later waits in the `due` index.
+const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
+
+/// What calls to a platform are made with.
+pub(super) struct Keys {
+    pub(super) token: AccessToken,
+    pub(super) app: std::sync::Arc<AppCredentials>,
+}
+
+impl Consumer {
+    /// Does what can be done for a target now.
+    pub(super) async fn attempt(&self, work: &Work<'_>) -> Result<Verdict, StoreError> {
+        let connector = self.connectors.of(work.spec.platform);
+        let prepared =
+            Prepared { destination: work.spec.destination.clone(), content: work.post.content_for(work.spec).clone() };
+        // Everything that can go wrong without the target is tried before it is claimed.
+        let keys = self.keys(work).await;
+        let plan = FirstStep::plan(connector, &prepared, &Checkpoint::default());
+        let now = self.clock.now();
+        let too_late = now > work.post.not_after;
+        let intent = match (&keys, &plan) {
+            (Ok(_), Ok(plan)) if !too_late => plan.intent().map(|intent| stamped(&intent, now)),
+            _ => None,
+        };
+        let owner = Uuid::new_v4().simple().to_string();
+        let target = match self.claim(work, &owner, now, intent.as_ref()).await? {
+            Claim::Won(target) => target,
+            Claim::ReadBack(target) => return self.read_back(work, &target, keys).await,
+            Claim::NotYet(until) => {
+                return Ok(Verdict::Return(until.duration_since(now).max(SignedDuration::from_secs(1))));
+            }
+            Claim::Settled(state) => {
+                tracing::debug!(state = state.name(), "nothing to do any more");
+                return Ok(Verdict::Done);
+            }
+            Claim::Stale => return Ok(Verdict::Done),
+        };
+        if too_late {
+            return self.settle(work, &target, Settlement::Expired(hold::expired())).await;
+        }
+        if target.attempts > backoff::ATTEMPTS {
+            return self.settle(work, &target, Settlement::Failed(hold::exhausted(target.reason.as_ref()))).await;
+        }
+        match (keys, plan) {
+            (Ok(keys), Ok(plan)) => self.publish(work, &target, (&prepared, plan, intent.is_some()), &keys).await,
+            (Err(hold), _) => self.settle(work, &target, hold.settlement(&target, now)).await,
+            (_, Err(error)) => self.settle(work, &target, Settlement::Failed(error.refusal())).await,
+        }
+    }
+
+    async fn claim(
+        &self,
+        work: &Work<'_>,
+        owner: &str,
+        now: Timestamp,
+        intent: Option<&Intent>,
+    ) -> Result<Claim, StoreError> {
+        let lease =
+            SignedDuration::try_from(work.time_left).unwrap_or(SignedDuration::ZERO).saturating_add(LEASE_MARGIN);
+        let request = ClaimRequest {
+            post: work.post,
+            target: work.job.target,
+            spec: work.spec,
+            owner,
+            now,
+            lease_until: now.saturating_add(lease).unwrap_or(now),
+            intent,
+        };
+        self.store.claim(work.tenant, &request).await
+    }
+
+    async fn publish(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        (prepared, plan, recorded): (&Prepared, FirstStep, bool),
+        keys: &Keys,
+    ) -> Result<Verdict, StoreError> {
+        let connector = self.connectors.of(work.spec.platform);
+        // A publish that was interrupted goes on from what it remembered, not from its beginning.
+        let (plan, recorded) = match &target.checkpoint {
+            None => (plan, recorded),
+            Some(checkpoint) => match FirstStep::plan(connector, prepared, checkpoint) {
+                Ok(plan) => (plan, false),
+                Err(error) => return self.settle(work, target, Settlement::Failed(error.refusal())).await,
+            },
+        };
+        let record = if recorded { FirstRecord::Stored } else { FirstRecord::NotStored };
+        let budget = Budget::lasting(work.time_left.saturating_sub(RESERVE));
+        let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
+        let mut journal = Claimed { store: &self.store, tenant: work.tenant, target, clock: self.clock.as_ref() };
+        let ended = driver::run_publish(&mut calls, prepared, plan, record, &mut journal).await;
+        let now = self.clock.now();
+        let settlement = match ended {
+            Ended::Published(published) => Settlement::Published(published),
+            Ended::Waiting { delay, checkpoint } => {
+                Settlement::Waiting { until: later(now, delay), checkpoint, reason: None }
+            }
+            Ended::OutOfTime { checkpoint } => Settlement::Waiting { until: now, checkpoint, reason: None },
+            Ended::Unknown { cause } => {
+                Settlement::Unknown { until: later(now, connector.settle_time()), reason: cause }
+            }
+            Ended::Failed { error, disposition, .. } => self.failed(work, target, &error, disposition, now).await?,
+            Ended::JournalLost(NotRecorded::Lost) => return Ok(Verdict::Done),
+            Ended::JournalLost(NotRecorded::Store(error)) => return Err(error),
+        };
+        self.settle(work, target, settlement).await
+    }
+
+    /// What a failed attempt leads to. Nothing went out, or the driver would have said so.
+    async fn failed(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        error: &ConnectorError,
+        disposition: Disposition,
+        now: Timestamp,
+    ) -> Result<Settlement, StoreError> {
+        let reason = error.refusal();
+        let keep = || target.checkpoint.clone().unwrap_or_default();
+        Ok(match disposition {
+            // The platform named a time: keeping to it is no failed attempt.
+            Disposition::Retry(Some(wait)) if matches!(error, ConnectorError::RateLimited { .. }) => {
+                Settlement::Waiting { until: later(now, wait), checkpoint: keep(), reason: Some(reason) }
+            }
+            Disposition::Retry(wait) if target.attempts < backoff::ATTEMPTS => {
+                let wait = backoff::delay(target.attempts).max(wait.unwrap_or(SignedDuration::ZERO));
+                Settlement::Retrying { until: later(now, wait), reason }
+            }
+            Disposition::Retry(_) | Disposition::Fail => Settlement::Failed(reason),
+            Disposition::Reconnect => {
+                let state = (ConnectionState::Reconnect, Some(&reason));
+                self.store.set_connection_state(work.tenant, work.spec.connection, state, now).await?;
+                self.store.log_health(work.tenant, work.spec.connection, state, now).await?;
+                Settlement::Waiting { until: later(now, HELD), checkpoint: keep(), reason: Some(reason) }
+            }
+            Disposition::Operator => {
+                tracing::error!(code = %reason.code, "our app at the platform is misconfigured; its targets are held");
+                self.metrics.emit(Some(work.spec.platform), &[(Metric::AppMisconfigured, 1)]);
+                Settlement::Waiting { until: later(now, HELD), checkpoint: keep(), reason: Some(reason) }
+            }
+            // The driver has turned these into `Unknown`.
+            Disposition::ReadBack => Settlement::Unknown { until: now, reason },
+        })
+    }
+
+    /// Writes how an attempt ended, sees to it that the target is looked at again if it must be, and tells the queue.
+    pub(super) async fn settle(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        settlement: Settlement,
+    ) -> Result<Verdict, StoreError> {
+        let now = self.clock.now();
+        if settlement.reason().is_some() || settlement.until().is_some() {
+            self.store.log(work.tenant, target.post, &entry(target, &settlement, now)).await?;
+        }
+        if self.store.settle(work.tenant, target, &settlement, now).await? == Settled::Lost {
+            tracing::warn!("the claim had passed to another; its word counts");
+            return Ok(Verdict::Done);
+        }
+        let code = settlement.reason().map(|reason| reason.code.as_str());
+        tracing::info!(state = settlement.state().name(), attempt = target.attempts, code, "settled");
+        if let Some(metric) = metric(&settlement) {
+            self.metrics.emit(Some(work.spec.platform), &[(metric, 1)]);
+        }
+        Ok(match &settlement {
+            Settlement::Failed(reason) => {
+                self.bury(work, reason).await;
+                Verdict::Done
+            }
+            Settlement::Published(_) | Settlement::NeedsReview(_) | Settlement::Expired(_) => Verdict::Done,
+            Settlement::Queued { .. } => Verdict::Return(SignedDuration::ZERO),
+            Settlement::Retrying { until, .. } => match until.duration_since(now) {
+                wait if wait > LONGEST_MESSAGE_WAIT => Verdict::Done,
+                wait => Verdict::Return(wait),
+            },
+            Settlement::Waiting { until, .. } | Settlement::Unknown { until, .. } => {
+                self.come_back(work, until.duration_since(now)).await
+            }
+        })
+    }
+
+    /// A waiting target travels in a new message: waiting is no failure, and the old message's receives are counted. What
+    /// cannot be sent, or waits too long for a message, dispatch finds in the `due` index.
+    async fn come_back(&self, work: &Work<'_>, wait: SignedDuration) -> Verdict {
+        if let Some(delay) = crate::queue::Delay::fitting(wait.max(SignedDuration::ZERO))
+            && let Err(error) = self.queue.send(&work.job, delay).await
+        {
+            tracing::warn!(error = %Chain(&error), "a delayed job could not be sent; dispatch will find its target");
+        }
+        Verdict::Done
+    }
+
+    /// Puts a failed target's job where people look. The table has it already: this is for the queue's alarm and tools.
+    async fn bury(&self, work: &Work<'_>, reason: &Refusal) {
+        let why = crate::queue::Reason {
+            code: &reason.code,
+            act: reason.act,
+            platform: work.spec.platform,
+            connection: work.spec.connection,
+        };
+        if let Err(error) = self.dead_letters.send(&work.job, &why).await {
+            tracing::error!(error = %Chain(&error), "a dead letter could not be sent; the table has it");
+        }
+    }
+}
+
+/// The journal of a claimed target.
+struct Claimed<'a> {
+    store: &'a Store,
+    tenant: Tenant,
+    target: &'a Target,
+    clock: &'a dyn Clock,
+}
+
+/// Why a step was not recorded.
+enum NotRecorded {
+    /// The claim had passed to another.
+    Lost,
+    /// The store did not answer.
+    Store(StoreError),
+}
+
+impl Journal for Claimed<'_> {
+    type Error = NotRecorded;
+
+    async fn before_step(
+        &mut self,
+        intent: Option<&driver::Intent>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), NotRecorded> {
+        let intent = intent.map(|intent| stamped(intent, self.clock.now()));
+        match self.store.record_step(self.tenant, self.target, checkpoint, intent.as_ref()).await {
+            Ok(Settled::Done) => Ok(()),
+            Ok(Settled::Lost) => Err(NotRecorded::Lost),
+            Err(error) => Err(NotRecorded::Store(error)),
+        }
+    }
+}
+
+fn stamped(intent: &driver::Intent, at: Timestamp) -> Intent {
+    Intent { step: intent.step, fingerprint: intent.fingerprint.clone(), at }
+}
+
+pub(super) fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
+    now.saturating_add(wait.max(SignedDuration::ZERO)).unwrap_or(Timestamp::MAX)
+}
+
+fn entry(target: &Target, settlement: &Settlement, at: Timestamp) -> LogEntry {
+    LogEntry {
+        target: target.target,
+        fence: target.fence,
+        at,
+        state: settlement.state(),
+        attempt: target.attempts,
+        reason: settlement.reason().cloned(),
+        until: settlement.until(),
+    }
+}
+
+/// What is counted of an ending.
+fn metric(settlement: &Settlement) -> Option<Metric> {
+    match settlement {
+        Settlement::Published(_) => Some(Metric::Published),
+        Settlement::Retrying { .. } => Some(Metric::Retried),
+        Settlement::Unknown { .. } => Some(Metric::Unknown),
+        Settlement::NeedsReview(_) => Some(Metric::NeedsReview),
+        Settlement::Failed(_) => Some(Metric::Failed),
+        Settlement::Expired(_) => Some(Metric::Expired),
+        Settlement::Waiting { .. } | Settlement::Queued { .. } => None,
+    }
+}
+
+/// A refusal in our own words.
+pub(super) fn ours(code: &str, act: Act, message: &str) -> Refusal {
+    Refusal { code: code.into(), message: message.into(), platform_code: None, trace_id: None, act }
+}

@@ -1,0 +1,203 @@
+//! Drives targets towards their outcome, one job at a time and many jobs at once.
+//!
+//! A batch takes as long as its slowest job. Each job has its own time budget; one that panics or hangs costs only itself.
+//! When [`Consumer::batch`] returns, nothing is in flight any more.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use tokio::task::JoinSet;
+use tracing::Instrument;
+
+mod attempt;
+mod backoff;
+mod hold;
+mod read_back;
+
+use crate::{
+    apps::Apps,
+    clock::Clock,
+    connector::transport::Transport,
+    connectors::Connectors,
+    post::{Post, TargetSpec},
+    queue::{DeadLetters, Job, MessageError, Queue},
+    store::{Store, StoreError},
+    telemetry::{Chain, Metrics},
+    tenant::Tenant,
+    vault::Vault,
+};
+
+/// Kept back from a batch's time for settling, answering and the runtime itself.
+const RESERVE: Duration = Duration::from_millis(1500);
+/// How long after the function's deadline a claim still holds: nobody else begins while the last write may be on its way.
+const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+/// After so many receives a job without a post is dropped: its caller never got an answer and has asked again.
+const RECEIVES_WITHOUT_POST: u32 = 3;
+
+/// Everything that a job needs.
+pub struct Consumer {
+    /// Where posts and targets are.
+    pub store: Store,
+    /// Where jobs come from, and go when they have to wait.
+    pub queue: Queue,
+    /// Where targets go that have failed for good.
+    pub dead_letters: DeadLetters,
+    /// Where the tokens are.
+    pub vault: Vault,
+    /// Our apps at the platforms.
+    pub apps: Apps,
+    /// The platforms.
+    pub connectors: Connectors,
+    /// The way there.
+    pub transport: Arc<dyn Transport>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where figures go.
+    pub metrics: Metrics,
+}
+
+/// A message as the queue delivered it.
+#[derive(Debug, Clone)]
+pub struct Message {
+    /// Names the message in the answer to the queue.
+    pub id: String,
+    /// Names this receipt of it.
+    pub receipt_handle: String,
+    /// How often it has been received, this time included.
+    pub receives: u32,
+    /// What it says.
+    pub body: String,
+}
+
+/// What becomes of a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Verdict {
+    /// It has done its work and can go.
+    Done,
+    /// It comes back after this long.
+    Return(SignedDuration),
+}
+
+/// One target with everything that is known about it before it is claimed.
+struct Work<'a> {
+    tenant: Tenant,
+    job: Job,
+    post: &'a Post,
+    spec: &'a TargetSpec,
+    /// When this function is killed, from now.
+    time_left: Duration,
+}
+
+impl Consumer {
+    /// Works on all messages at once and returns the ids of those that must come back. `time_left` is the time until the
+    /// function is killed.
+    pub async fn batch(self: &Arc<Self>, messages: Vec<Message>, time_left: Duration) -> Vec<String> {
+        let budget = time_left.saturating_sub(RESERVE);
+        let mut jobs = JoinSet::new();
+        let mut unfinished: Vec<(tokio::task::Id, String)> = Vec::new();
+        for message in messages {
+            let id = message.id.clone();
+            let span = tracing::info_span!("message", message_id = %id);
+            let consumer = Arc::clone(self);
+            let handle = jobs.spawn(async move { consumer.message(&message, time_left).await }.instrument(span));
+            unfinished.push((handle.id(), id));
+        }
+        let mut returned = Vec::new();
+        // Every job keeps to its budget by itself; this is for one that does not.
+        let all = async {
+            while let Some(outcome) = jobs.join_next_with_id().await {
+                let task = match &outcome {
+                    Ok((task, _)) => *task,
+                    Err(error) => error.id(),
+                };
+                let Some(position) = unfinished.iter().position(|(id, _)| *id == task) else { continue };
+                let (_, id) = unfinished.swap_remove(position);
+                match outcome {
+                    Ok((_, Verdict::Done)) => {}
+                    Ok((_, Verdict::Return(_))) => returned.push(id),
+                    Err(error) => {
+                        tracing::error!(message_id = %id, panicked = error.is_panic(), "a job broke off; it comes back");
+                        returned.push(id);
+                    }
+                }
+            }
+        };
+        if tokio::time::timeout(budget, all).await.is_err() {
+            jobs.shutdown().await;
+            for (_, id) in unfinished {
+                tracing::error!(message_id = %id, "a job did not end in time; it comes back");
+                returned.push(id);
+            }
+        }
+        returned
+    }
+
+    async fn message(&self, message: &Message, time_left: Duration) -> Verdict {
+        let verdict = match Job::decode(&message.body) {
+            Ok(job) => self.job(job, message, time_left).await,
+            Err(error @ MessageError::Malformed) => {
+                // It will never be readable: straight through its receives to the dead letter queue, for a person.
+                tracing::error!(%error, "unreadable message");
+                Verdict::Return(SignedDuration::ZERO)
+            }
+            Err(error @ MessageError::Version(_)) => {
+                tracing::error!(%error, "message of a newer build");
+                Verdict::Return(SignedDuration::from_mins(1))
+            }
+        };
+        if let Verdict::Return(after) = verdict
+            && let Err(error) = self.queue.change_visibility(&message.receipt_handle, after).await
+        {
+            // It comes back all the same, when the queue's own time is over.
+            tracing::warn!(error = %Chain(&error), "the visibility of a message could not be changed");
+        }
+        verdict
+    }
+
+    async fn job(&self, job: Job, message: &Message, time_left: Duration) -> Verdict {
+        // The queue is ours alone to write to: a job in it vouches for its tenant.
+        let tenant = Tenant::verified(job.tenant);
+        let span = tracing::info_span!("job", tenant = %job.tenant, post = %job.post, target = %job.target);
+        async {
+            match self.store.post(tenant, job.post, false).await {
+                Ok(Some(post)) => self.of_post(tenant, job, &post, message, time_left).await,
+                Ok(None) if message.receives < RECEIVES_WITHOUT_POST => {
+                    // Jobs are sent before their post is stored: it may be there in a moment.
+                    Verdict::Return(SignedDuration::from_secs(2))
+                }
+                Ok(None) => {
+                    tracing::warn!("a job without a post is dropped");
+                    Verdict::Done
+                }
+                Err(error) => store_failed(&error, message),
+            }
+        }
+        .instrument(span)
+        .await
+    }
+
+    async fn of_post(&self, tenant: Tenant, job: Job, post: &Post, message: &Message, time_left: Duration) -> Verdict {
+        if job.version < post.version {
+            return Verdict::Done;
+        }
+        if job.version > post.version {
+            // The read was served by a replica that has not seen the edit yet.
+            return Verdict::Return(SignedDuration::from_secs(1));
+        }
+        let Some(spec) = post.target(job.target) else {
+            tracing::error!("a job names a target that its post does not have");
+            return Verdict::Done;
+        };
+        let work = Work { tenant, job, post, spec, time_left };
+        match self.attempt(&work).await {
+            Ok(verdict) => verdict,
+            Err(error) => store_failed(&error, message),
+        }
+    }
+}
+
+/// The store did not answer: the message comes back, later each time.
+fn store_failed(error: &StoreError, message: &Message) -> Verdict {
+    tracing::error!(error = %Chain(error), "the store did not answer; the message comes back");
+    Verdict::Return(backoff::delay(message.receives))
+}

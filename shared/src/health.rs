@@ -1,0 +1,245 @@
+//! Is each connection still alive? Asked every few hours, and told before its posts fail.
+//!
+//! Only the platform's word ends a connection: a network blip, a 5xx or an outage of ours changes nothing.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::{SignedDuration, Timestamp};
+
+use crate::{
+    apps::Apps,
+    clock::Clock,
+    connector::{
+        Act, Disposition, Health, Refusal,
+        driver::{self, Budget, Calls},
+        transport::Transport,
+    },
+    connectors::Connectors,
+    store::{Connection, ConnectionState, Store, StoreError},
+    telemetry::{Chain, Metric, Metrics},
+    tenant::Tenant,
+    vault::{Purpose, Vault, VaultError},
+};
+
+/// How often a connection is checked.
+pub const CHECKED_EVERY: SignedDuration = SignedDuration::from_hours(6);
+/// How long before its end a connection's owner is warned.
+pub const WARN_AHEAD: SignedDuration = SignedDuration::from_hours(14 * 24);
+/// How long the calls for one connection may take.
+const CHECK_TAKES: Duration = Duration::from_secs(10);
+/// How many connections of a shard are taken at once.
+const PAGE: i32 = 25;
+
+/// Checks connections.
+pub struct HealthCheck {
+    /// Where connections are.
+    pub store: Store,
+    /// Where their tokens are.
+    pub vault: Vault,
+    /// Our apps at the platforms.
+    pub apps: Apps,
+    /// The platforms.
+    pub connectors: Connectors,
+    /// The way there.
+    pub transport: Arc<dyn Transport>,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where figures go.
+    pub metrics: Metrics,
+}
+
+/// What one run did.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+pub struct Checked {
+    /// How many connections were asked about.
+    pub checked: u64,
+    /// How many of them need their owner.
+    pub reconnect: u64,
+}
+
+impl HealthCheck {
+    /// Checks what is due, until nothing is or `time_left` is nearly over; the next run goes on from there.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn run(&self, time_left: Duration) -> Result<Checked, StoreError> {
+        self.take(time_left, Due::Checks).await
+    }
+
+    /// Looks after the connections whose token is about to end: renews it where the platform allows that, and tells the
+    /// owner where only a new login does.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn renew(&self, time_left: Duration) -> Result<Checked, StoreError> {
+        self.take(time_left, Due::Tokens).await
+    }
+
+    async fn take(&self, time_left: Duration, due: Due) -> Result<Checked, StoreError> {
+        let ends = tokio::time::Instant::now() + time_left;
+        let now = self.clock.now();
+        let next = now.saturating_add(CHECKED_EVERY).unwrap_or(now);
+        let mut checked = Checked::default();
+        for shard in 0..Store::due_shards() {
+            loop {
+                if ends.saturating_duration_since(tokio::time::Instant::now()) < CHECK_TAKES * 2 {
+                    tracing::warn!(checked.checked, "time is over; the next run goes on");
+                    return Ok(checked);
+                }
+                let taken = match due {
+                    Due::Checks => self.store.take_due_health(shard, now, next, PAGE).await?,
+                    Due::Tokens => self.store.take_due_tokens(shard, now, next, PAGE).await?,
+                };
+                if taken.is_empty() {
+                    break;
+                }
+                for (tenant, connection) in taken {
+                    checked.checked += 1;
+                    if self.check(tenant, &connection).await? == ConnectionState::Reconnect {
+                        checked.reconnect += 1;
+                    }
+                }
+            }
+        }
+        Ok(checked)
+    }
+
+    /// Asks about one connection and records what the platform says. Returns the state that it is in then.
+    async fn check(&self, tenant: Tenant, connection: &Connection) -> Result<ConnectionState, StoreError> {
+        if connection.state == ConnectionState::Disconnected {
+            return Ok(connection.state);
+        }
+        let now = self.clock.now();
+        let (state, reason) = match self.ask(tenant, connection).await {
+            Ok(health) => verdict(&health, now),
+            Err(Silence::Dead(refusal)) => (ConnectionState::Reconnect, Some(refusal)),
+            // Nobody said that it is dead: it stays what it was, and is asked again.
+            Err(Silence::NoAnswer) => return Ok(connection.state),
+        };
+        if state == connection.state && reason == connection.reason {
+            self.store.set_connection_state(tenant, connection.id, (state, reason.as_ref()), now).await?;
+            return Ok(state);
+        }
+        tracing::info!(
+            tenant = %tenant.id(), connection = %connection.id,
+            from = ?connection.state, to = ?state, "a connection changed"
+        );
+        if state == ConnectionState::Reconnect {
+            self.metrics.emit(Some(connection.platform), &[(Metric::ReconnectNeeded, 1)]);
+        }
+        self.store.log_health(tenant, connection.id, (state, reason.as_ref()), now).await?;
+        self.store.set_connection_state(tenant, connection.id, (state, reason.as_ref()), now).await?;
+        Ok(state)
+    }
+
+    async fn ask(&self, tenant: Tenant, connection: &Connection) -> Result<Health, Silence> {
+        let connector = self.connectors.of(connection.platform);
+        let tokens = match self.vault.grant(tenant.id(), connection.id, Purpose::HealthCheck).await {
+            Ok((tokens, _)) => tokens,
+            Err(VaultError::NotFound) => return Err(Silence::Dead(token_gone())),
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "the vault did not open");
+                return Err(Silence::NoAnswer);
+            }
+        };
+        let app = self.apps.credentials(connection.platform).await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "our app's credentials cannot be read");
+            Silence::NoAnswer
+        })?;
+        let budget = Budget::lasting(CHECK_TAKES);
+        let mut calls = Calls::new(self.transport.as_ref(), connector, &app, Some(&tokens.access), budget);
+        let needed: Vec<String> = connection.scopes.iter().chain(&connection.missing_scopes).cloned().collect();
+        let flow = connector.health_check(&app, &tokens, &needed);
+        driver::run_flow(flow, &mut calls).await.map_err(|failure| {
+            let refusal = failure.refusal();
+            match failure.disposition() {
+                Disposition::Reconnect => Silence::Dead(refusal),
+                Disposition::Operator => {
+                    tracing::error!(code = %refusal.code, "our app at the platform is misconfigured");
+                    self.metrics.emit(Some(connection.platform), &[(Metric::AppMisconfigured, 1)]);
+                    Silence::NoAnswer
+                }
+                Disposition::Retry(_) | Disposition::Fail | Disposition::ReadBack => {
+                    tracing::warn!(code = %refusal.code, "a health check was not answered; the connection stays as it is");
+                    Silence::NoAnswer
+                }
+            }
+        })
+    }
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Due {
+    Checks,
+    Tokens,
+}
+
+enum Silence {
+    /// The platform said that it is over, or we have nothing to ask with.
+    Dead(Refusal),
+    /// Nobody said anything.
+    NoAnswer,
+}
+
+/// What the platform's answer means for the connection.
+fn verdict(health: &Health, now: Timestamp) -> (ConnectionState, Option<Refusal>) {
+    if !health.missing_scopes.is_empty() {
+        let text =
+            format!("Permissions were withdrawn: {}. Connect again and grant them.", health.missing_scopes.join(", "));
+        return (ConnectionState::Degraded, Some(advice("connection.scopes_missing", text)));
+    }
+    let ends_at = health.access_expires_at.into_iter().chain(health.data_access_expires_at).min();
+    match ends_at {
+        Some(ends_at) if ends_at <= now => (
+            ConnectionState::Reconnect,
+            Some(advice("connection.ended", "The connection has ended: connect again.".into())),
+        ),
+        Some(ends_at) if ends_at.duration_since(now) <= WARN_AHEAD => {
+            let text = format!("The connection ends at {ends_at}: connect again before that.");
+            (ConnectionState::Degraded, Some(advice("connection.ending", text)))
+        }
+        _ => (ConnectionState::Active, None),
+    }
+}
+
+fn advice(code: &str, message: String) -> Refusal {
+    Refusal { code: code.into(), message, platform_code: None, trace_id: None, act: Act::EndUser }
+}
+
+fn token_gone() -> Refusal {
+    advice("connection.token_missing", "The connection has no token any more: connect the account again.".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn now() -> Timestamp {
+        "2026-11-21T12:00:00Z".parse().unwrap()
+    }
+
+    fn ending_in(hours: i64) -> Health {
+        Health {
+            access_expires_at: None,
+            data_access_expires_at: Some(now().saturating_add(SignedDuration::from_hours(hours)).unwrap()),
+            missing_scopes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn a_connection_degrades_two_weeks_before_its_end_and_needs_its_owner_after_it() {
+        let cases =
+            [(15 * 24, ConnectionState::Active), (14 * 24, ConnectionState::Degraded), (0, ConnectionState::Reconnect)];
+        for (hours, expected) in cases {
+            assert_eq!(verdict(&ending_in(hours), now()).0, expected, "{hours}");
+        }
+    }
+
+    #[test]
+    fn withdrawn_permissions_are_named() {
+        let health = Health { missing_scopes: vec!["pages_manage_posts".into()], ..ending_in(9_000) };
+        let (state, reason) = verdict(&health, now());
+        assert_eq!(state, ConnectionState::Degraded);
+        assert!(reason.unwrap().message.contains("pages_manage_posts"));
+    }
+}

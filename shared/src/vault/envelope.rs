@@ -1,0 +1,291 @@
+//! The sealed form of a token, as bytes: pure, versioned, and bound to the one row it belongs to.
+//!
+//! ```text
+//! version        1 byte     1
+//! data key       2 + n      its length, and the data key as KMS wrapped it
+//! salt           32
+//! commitment     32         tells that this data key and no other opens what follows
+//! nonce          12
+//! ciphertext     m + 16     AES-256-GCM with its tag
+//! ```
+//!
+//! The salt is random, so every message has a key of its own (HKDF-SHA256 of the data key): no number of messages
+//! exhausts a data key. Everything before the nonce, and the row's identity, is associated data. Whatever is wrong, the
+//! answer is the same [`Unreadable`]: which check failed is nobody's business.
+
+use aws_lc_rs::{
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    constant_time::verify_slices_are_equal,
+    error::Unspecified,
+    hkdf::{HKDF_SHA256, KeyType, Salt},
+    rand,
+};
+use zeroize::Zeroizing;
+
+use super::row::Row;
+
+/// The version that this build writes, and the only one that it reads.
+const VERSION: u8 = 1;
+const SALT: usize = 32;
+const COMMITMENT: usize = 32;
+const NONCE: usize = 12;
+const TAG: usize = 16;
+
+const KEY_INFO: &[u8] = b"postd vault 1: message key";
+const COMMITMENT_INFO: &[u8] = b"postd vault 1: commitment";
+
+/// A data key in the plain. Zeroized when dropped.
+pub(super) struct DataKey(Zeroizing<[u8; 32]>);
+
+impl DataKey {
+    /// The key in `bytes`; `None` unless there are 32 of them.
+    pub(super) fn from_slice(bytes: &[u8]) -> Option<Self> {
+        let mut key = Zeroizing::new([0; 32]);
+        if bytes.len() != key.len() {
+            return None;
+        }
+        key.copy_from_slice(bytes);
+        Some(Self(key))
+    }
+
+    /// The key for one message, and what proves that it is the right one.
+    fn derive(&self, salt: &[u8]) -> Result<(RandomizedNonceKey, [u8; COMMITMENT]), Unspecified> {
+        let secret = Salt::new(HKDF_SHA256, salt).extract(self.0.as_slice());
+        let mut key = Zeroizing::new([0; 32]);
+        secret.expand(&[KEY_INFO], Length(key.len()))?.fill(key.as_mut_slice())?;
+        let mut commitment = [0; COMMITMENT];
+        secret.expand(&[COMMITMENT_INFO], Length(COMMITMENT))?.fill(&mut commitment)?;
+        Ok((RandomizedNonceKey::new(&AES_256_GCM, key.as_slice())?, commitment))
+    }
+}
+
+impl std::fmt::Debug for DataKey {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("DataKey([redacted])")
+    }
+}
+
+struct Length(usize);
+
+impl KeyType for Length {
+    fn len(&self) -> usize {
+        self.0
+    }
+}
+
+/// An envelope that does not open here: damaged, moved, foreign, or from a later build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the envelope does not open")]
+pub(super) struct Unreadable;
+
+impl From<Unspecified> for Unreadable {
+    fn from(_: Unspecified) -> Self {
+        Self
+    }
+}
+
+/// Seals `plain` for `row` with `key`, of which `wrapped_key` is the wrapped form. `plain` is overwritten.
+///
+/// # Errors
+/// The random number generator or the cipher failed, or the wrapped key is longer than 65,535 bytes.
+pub(super) fn seal(
+    key: &DataKey,
+    wrapped_key: &[u8],
+    row: &Row<'_>,
+    mut plain: Zeroizing<Vec<u8>>,
+) -> Result<Vec<u8>, Unspecified> {
+    let mut salt = [0; SALT];
+    rand::fill(&mut salt)?;
+    let (message_key, commitment) = key.derive(&salt)?;
+    let length = u16::try_from(wrapped_key.len()).map_err(|_| Unspecified)?.to_be_bytes();
+    let head = 1 + length.len() + wrapped_key.len() + SALT + COMMITMENT;
+    let mut envelope = Vec::with_capacity(head + NONCE + plain.len() + TAG);
+    for part in [&[VERSION], length.as_slice(), wrapped_key, &salt, &commitment] {
+        envelope.extend_from_slice(part);
+    }
+    let data = associated_data(row, &envelope);
+    let (nonce, tag) = message_key.seal_in_place_separate_tag(Aad::from(data), plain.as_mut_slice())?;
+    envelope.extend_from_slice(nonce.as_ref());
+    envelope.extend_from_slice(&plain);
+    envelope.extend_from_slice(tag.as_ref());
+    Ok(envelope)
+}
+
+/// Opens what was sealed for `row`.
+///
+/// # Errors
+/// It was not, or not with `key`, or not a bit of it is as it was.
+pub(super) fn open(key: &DataKey, row: &Row<'_>, envelope: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unreadable> {
+    let parts = Parts::of(envelope).ok_or(Unreadable)?;
+    let (message_key, commitment) = key.derive(parts.salt)?;
+    verify_slices_are_equal(&commitment, parts.commitment)?;
+    let nonce = Nonce::try_assume_unique_for_key(parts.nonce)?;
+    let data = associated_data(row, parts.head);
+    let mut buffer = Zeroizing::new(parts.sealed.to_vec());
+    let length = message_key.open_in_place(nonce, Aad::from(data), buffer.as_mut_slice())?.len();
+    buffer.truncate(length);
+    Ok(buffer)
+}
+
+/// The wrapped data key that opens `envelope`.
+///
+/// # Errors
+/// It is no envelope of this version.
+pub(super) fn wrapped_key(envelope: &[u8]) -> Result<&[u8], Unreadable> {
+    Parts::of(envelope).map(|parts| parts.wrapped_key).ok_or(Unreadable)
+}
+
+/// The parts of an envelope, by length only: nothing is authentic yet.
+struct Parts<'a> {
+    /// Everything before the nonce.
+    head: &'a [u8],
+    wrapped_key: &'a [u8],
+    salt: &'a [u8],
+    commitment: &'a [u8],
+    nonce: &'a [u8],
+    sealed: &'a [u8],
+}
+
+impl<'a> Parts<'a> {
+    fn of(envelope: &'a [u8]) -> Option<Self> {
+        let (version, rest) = envelope.split_first()?;
+        let (length, rest) = rest.split_first_chunk()?;
+        let (wrapped_key, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(*length)))?;
+        let (salt, rest) = rest.split_at_checked(SALT)?;
+        let (commitment, rest) = rest.split_at_checked(COMMITMENT)?;
+        let head = envelope.get(..envelope.len() - rest.len())?;
+        let (nonce, sealed) = rest.split_at_checked(NONCE)?;
+        let whole = *version == VERSION && sealed.len() >= TAG;
+        whole.then_some(Self { head, wrapped_key, salt, commitment, nonce, sealed })
+    }
+}
+
+/// The row's identity and the head of the envelope. Lengths in front of every part, so that no two rows share a form.
+fn associated_data(row: &Row<'_>, head: &[u8]) -> Vec<u8> {
+    let (tenant, connection) = (row.tenant.to_string(), row.connection.to_string());
+    let (partition_key, sort_key) = (row.partition_key(), row.sort_key());
+    let parts = [
+        b"postd vault",
+        tenant.as_bytes(),
+        connection.as_bytes(),
+        row.field.name().as_bytes(),
+        partition_key.as_bytes(),
+    ];
+    let mut data = Vec::with_capacity(256 + head.len());
+    for part in parts.into_iter().chain([sort_key.as_bytes(), head]) {
+        data.extend_from_slice(&u64::try_from(part.len()).unwrap_or(u64::MAX).to_be_bytes());
+        data.extend_from_slice(part);
+    }
+    data
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::{super::row::Field, *};
+    use crate::ids::{ConnectionId, TenantId};
+
+    const WRAPPED: &[u8] = b"the data key as KMS wrapped it";
+    const PLAIN: &[u8] = b"EAAB-a-token";
+
+    fn key(byte: u8) -> DataKey {
+        DataKey::from_slice(&[byte; 32]).unwrap()
+    }
+
+    fn row(tenant: &str, connection: &str, field: Field<'static>) -> Row<'static> {
+        Row { tenant: TenantId::derived(&[tenant]), connection: ConnectionId::derived(&[connection]), field }
+    }
+
+    fn sealed(key: &DataKey, row: &Row<'_>) -> Vec<u8> {
+        seal(key, WRAPPED, row, Zeroizing::new(PLAIN.to_vec())).unwrap()
+    }
+
+    #[test]
+    fn what_was_sealed_opens_for_its_own_row() {
+        let row = row("a", "b", Field::Grant);
+        let envelope = sealed(&key(1), &row);
+        assert_eq!(open(&key(1), &row, &envelope).unwrap().as_slice(), PLAIN);
+        assert_eq!(wrapped_key(&envelope), Ok(WRAPPED));
+    }
+
+    #[test]
+    fn an_envelope_never_shows_its_content() {
+        let envelope = sealed(&key(1), &row("a", "b", Field::Grant));
+        assert!(!envelope.windows(4).any(|window| PLAIN.windows(4).any(|plain| plain == window)));
+    }
+
+    #[test]
+    fn every_flipped_bit_is_refused_with_the_same_error() {
+        let row = row("a", "b", Field::Destination("1"));
+        let envelope = sealed(&key(1), &row);
+        for bit in 0..envelope.len() * 8 {
+            let mut damaged = envelope.clone();
+            damaged[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(open(&key(1), &row, &damaged).err(), Some(Unreadable), "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn every_truncation_and_extension_is_refused_with_the_same_error() {
+        let row = row("a", "b", Field::Grant);
+        let mut envelope = sealed(&key(1), &row);
+        for length in 0..envelope.len() {
+            assert_eq!(open(&key(1), &row, &envelope[..length]).err(), Some(Unreadable), "{length} bytes");
+        }
+        envelope.push(0);
+        assert_eq!(open(&key(1), &row, &envelope).err(), Some(Unreadable));
+    }
+
+    #[test]
+    fn an_envelope_opens_in_no_other_row() {
+        let rows = [
+            row("a", "b", Field::Grant),
+            row("a", "c", Field::Grant),
+            row("c", "b", Field::Grant),
+            row("a", "b", Field::Destination("1")),
+            row("a", "b", Field::Destination("2")),
+            row("a", "b", Field::Destination("")),
+            row("c", "b", Field::Destination("1")),
+        ];
+        for (from, home) in rows.iter().enumerate() {
+            let envelope = sealed(&key(1), home);
+            for (to, place) in rows.iter().enumerate() {
+                assert_eq!(open(&key(1), place, &envelope).is_ok(), from == to, "from {from} to {to}");
+            }
+        }
+    }
+
+    #[test]
+    fn another_data_key_opens_nothing() {
+        let row = row("a", "b", Field::Grant);
+        assert_eq!(open(&key(2), &row, &sealed(&key(1), &row)).err(), Some(Unreadable));
+    }
+
+    #[test]
+    fn no_salt_and_no_nonce_comes_twice() {
+        const MESSAGES: usize = 100_000;
+        let row = row("a", "b", Field::Grant);
+        let key = key(1);
+        let (mut salts, mut nonces) = (HashSet::new(), HashSet::new());
+        for _ in 0..MESSAGES {
+            let envelope = sealed(&key, &row);
+            let parts = Parts::of(&envelope).unwrap();
+            salts.insert(parts.salt.to_vec());
+            nonces.insert(parts.nonce.to_vec());
+        }
+        assert_eq!((salts.len(), nonces.len()), (MESSAGES, MESSAGES));
+    }
+
+    #[test]
+    fn an_envelope_of_the_first_release_still_opens() {
+        let row = row("golden", "golden", Field::Destination("1234567890"));
+        let envelope = data_encoding::HEXLOWER.decode(GOLDEN.as_bytes()).unwrap();
+        assert_eq!(open(&key(7), &row, &envelope).unwrap().as_slice(), PLAIN);
+    }
+
+    const GOLDEN: &str = "\
+        01001e7468652064617461206b6579206173204b4d53207772617070656420697430b086b96272222f1d7b58281b4ce60153\
+        d5de792040078f613ad7371e84064a36a14fe20e1b9cf896cd03908de838b5bd30aa9c5db3bcf75f932ebfde566d2819d17f\
+        6bdd457890828158922c4a3bec62b1c21e80a023e4257f34e18423c193cfcf2613aced2ec4";
+}

@@ -1,0 +1,330 @@
+//! Tokens under seal: what is stored opens only for the tenant, the connection and the row for which it was sealed.
+//!
+//! A token is written out only in here, into memory that is zeroized, and leaves as a type that neither shows nor
+//! serializes itself. Every opening is logged with who and why, never what. Tokens are sealed with AES-256-GCM under a
+//! key derived per message from a data key that KMS made for one tenant and one month.
+
+mod cache;
+mod contents;
+mod envelope;
+mod error;
+mod keys;
+mod row;
+
+use std::{collections::HashMap, fmt, sync::Arc};
+
+use aws_sdk_dynamodb::{
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    primitives::Blob,
+    types::{AttributeValue, Delete, Put, TransactWriteItem},
+};
+use zeroize::Zeroizing;
+
+use crate::{
+    clock::Clock,
+    config,
+    connector::TokenSet,
+    ids::{ConnectionId, TenantId},
+    secret::AccessToken,
+    telemetry::{Chain, Function},
+};
+use error::{Unexpected, service_error};
+use keys::DataKeys;
+use row::{Field, Row, connection_prefix, partition_key};
+
+pub use error::VaultError;
+
+const KMS: &str = "KMS";
+const TABLE: &str = "the Vault table";
+/// How many writes DynamoDB takes in one transaction.
+const TRANSACTION: usize = 100;
+
+/// What a token is opened for: part of the log line of every opening.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Purpose {
+    /// To publish.
+    Publish,
+    /// To ask the platform whether a post is out.
+    ReadBack,
+    /// To renew the token.
+    Refresh,
+    /// To ask whether the connection still works.
+    HealthCheck,
+    /// To list the destinations again.
+    ListDestinations,
+    /// To take a post down.
+    DeletePost,
+    /// To read figures.
+    Analytics,
+    /// To give the grant back.
+    Revoke,
+}
+
+impl Purpose {
+    /// The name in the log.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Publish => "publish",
+            Self::ReadBack => "read_back",
+            Self::Refresh => "refresh",
+            Self::HealthCheck => "health_check",
+            Self::ListDestinations => "list_destinations",
+            Self::DeletePost => "delete_post",
+            Self::Analytics => "analytics",
+            Self::Revoke => "revoke",
+        }
+    }
+}
+
+/// What a grant that is being written expects to find.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Expected {
+    /// No grant: the connection is new.
+    Absent,
+    /// The grant of this version, as [`Vault::grant`] told it: nobody has renewed it meanwhile.
+    Version(u64),
+    /// Whatever is there is replaced: the user has logged in again.
+    Any,
+}
+
+/// Seals and opens tokens.
+pub struct Vault {
+    keys: DataKeys,
+    function: Function,
+}
+
+impl fmt::Debug for Vault {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Vault").field("function", &self.function).finish_non_exhaustive()
+    }
+}
+
+impl Vault {
+    /// The vault of one function. Nothing is fetched.
+    #[must_use]
+    pub fn new(
+        kms: aws_sdk_kms::Client,
+        dynamodb: aws_sdk_dynamodb::Client,
+        config: &config::Vault,
+        function: Function,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self { keys: DataKeys::new(kms, dynamodb, config, clock), function }
+    }
+
+    /// Seals the tokens of a grant and of its destinations and stores them; says the grant's new version.
+    ///
+    /// The grant and up to 99 destinations are stored in one transaction; further destinations follow in transactions
+    /// of their own, and a call that fails among those may be repeated with the new version. Destinations that are not
+    /// named keep what they have.
+    ///
+    /// # Errors
+    /// [`VaultError::Conflict`] if the grant is not what was `expected`; nothing is written then.
+    pub async fn put_grant(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        tokens: &TokenSet,
+        destinations: &[(String, AccessToken)],
+        expected: Expected,
+    ) -> Result<u64, VaultError> {
+        let replaced = match expected {
+            Expected::Absent => None,
+            Expected::Version(version) => Some(version),
+            Expected::Any => self.version(tenant, connection).await?,
+        };
+        let version = replaced.map_or(1, |version| version.saturating_add(1));
+        let row = Row { tenant, connection, field: Field::Grant };
+        let sealed = self.seal(&row, contents::write_grant(tokens)).await?;
+        let grant = self.put(&row, sealed).item("version", AttributeValue::N(version.to_string()));
+        let grant = match replaced {
+            None => grant.condition_expression("attribute_not_exists(pk)"),
+            Some(version) => grant
+                .condition_expression("#version = :version")
+                .expression_attribute_names("#version", "version")
+                .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
+        };
+        let mut writes = vec![write(grant)?];
+        for (destination, token) in destinations {
+            let row = Row { tenant, connection, field: Field::Destination(destination) };
+            let sealed = self.seal(&row, contents::write_destination(token)).await?;
+            writes.push(write(self.put(&row, sealed))?);
+        }
+        self.transact(writes).await?;
+        Ok(version)
+    }
+
+    /// The token of one destination: one read, and no call to KMS while the tenant's data key is in memory.
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if the connection has no such destination.
+    pub async fn destination_token(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        destination: &str,
+        purpose: Purpose,
+    ) -> Result<AccessToken, VaultError> {
+        let row = Row { tenant, connection, field: Field::Destination(destination) };
+        let item = self.read(&row, false).await?;
+        let plain = self.open(&row, &item, purpose).await?;
+        Ok(contents::read_destination(&plain)?)
+    }
+
+    /// The tokens of a grant, and their version for [`Expected::Version`].
+    ///
+    /// # Errors
+    /// [`VaultError::NotFound`] if there is no such connection.
+    pub async fn grant(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        purpose: Purpose,
+    ) -> Result<(TokenSet, u64), VaultError> {
+        let row = Row { tenant, connection, field: Field::Grant };
+        let item = self.read(&row, true).await?;
+        let version = version_of(&item)?;
+        let plain = self.open(&row, &item, purpose).await?;
+        Ok((contents::read_grant(&plain)?, version))
+    }
+
+    /// Deletes every token of a connection. May be repeated.
+    ///
+    /// # Errors
+    /// Some may be left: repeat it.
+    pub async fn delete_connection(&self, tenant: TenantId, connection: ConnectionId) -> Result<(), VaultError> {
+        let mut rows = self
+            .keys
+            .dynamodb
+            .query()
+            .table_name(&self.keys.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :connection)")
+            .expression_attribute_values(":pk", AttributeValue::S(partition_key(tenant)))
+            .expression_attribute_values(":connection", AttributeValue::S(connection_prefix(connection)))
+            .projection_expression("pk, sk")
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut writes = Vec::new();
+        while let Some(key) = rows.next().await {
+            let key = key.map_err(|error| service_error(TABLE, error))?;
+            let delete = Delete::builder().table_name(&self.keys.table).set_key(Some(key)).build();
+            writes.push(TransactWriteItem::builder().delete(delete.map_err(unbuildable)?).build());
+        }
+        self.transact(writes).await
+    }
+
+    async fn seal(&self, row: &Row<'_>, plain: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, VaultError> {
+        let (wrapped, key) = self.keys.sealing(row.tenant).await?;
+        envelope::seal(&key, &wrapped, row, plain)
+            .map_err(|_| VaultError::Unavailable { what: "the cipher", source: Arc::new(Unexpected("sealing failed")) })
+    }
+
+    async fn open(
+        &self,
+        row: &Row<'_>,
+        item: &HashMap<String, AttributeValue>,
+        purpose: Purpose,
+    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+        let opened = self.open_sealed(row, item).await;
+        let (tenant, connection, field) = (row.tenant, row.connection, row.field.name());
+        let (function, purpose) = (self.function.name(), purpose.name());
+        match opened {
+            Ok((plain, data_key)) => {
+                tracing::info!(%tenant, %connection, field, function, purpose, data_key, "a token was opened");
+                Ok(plain)
+            }
+            Err(error) => {
+                let (code, cause) = (error.code(), Chain(&error));
+                tracing::warn!(%tenant, %connection, field, function, purpose, code, error = %cause, "a token was not opened");
+                Err(error)
+            }
+        }
+    }
+
+    /// The content, and where its data key came from.
+    async fn open_sealed(
+        &self,
+        row: &Row<'_>,
+        item: &HashMap<String, AttributeValue>,
+    ) -> Result<(Zeroizing<Vec<u8>>, &'static str), VaultError> {
+        let Some(AttributeValue::B(sealed)) = item.get("sealed") else {
+            return Err(VaultError::Corrupt);
+        };
+        let wrapped = envelope::wrapped_key(sealed.as_ref())?;
+        let (key, origin) = self.keys.unwrap(row.tenant, wrapped).await?;
+        Ok((envelope::open(&key, row, sealed.as_ref())?, origin.name()))
+    }
+
+    async fn read(&self, row: &Row<'_>, consistent: bool) -> Result<HashMap<String, AttributeValue>, VaultError> {
+        let answer = self
+            .keys
+            .dynamodb
+            .get_item()
+            .table_name(&self.keys.table)
+            .key("pk", AttributeValue::S(row.partition_key()))
+            .key("sk", AttributeValue::S(row.sort_key()))
+            .consistent_read(consistent)
+            .send()
+            .await
+            .map_err(|error| service_error(TABLE, error))?;
+        answer.item.ok_or(VaultError::NotFound)
+    }
+
+    /// The version of the stored grant, if there is one.
+    async fn version(&self, tenant: TenantId, connection: ConnectionId) -> Result<Option<u64>, VaultError> {
+        match self.read(&Row { tenant, connection, field: Field::Grant }, true).await {
+            Ok(item) => version_of(&item).map(Some),
+            Err(VaultError::NotFound) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    fn put(&self, row: &Row<'_>, sealed: Vec<u8>) -> aws_sdk_dynamodb::types::builders::PutBuilder {
+        Put::builder()
+            .table_name(&self.keys.table)
+            .item("pk", AttributeValue::S(row.partition_key()))
+            .item("sk", AttributeValue::S(row.sort_key()))
+            .item("sealed", AttributeValue::B(Blob::new(sealed)))
+            .item("updated_at", AttributeValue::S(self.keys.clock.now().to_string()))
+    }
+
+    /// Writes in order, each transaction whole or not at all. The SDK gives each a token of its own, so that a repeated
+    /// attempt whose first answer was lost does not meet its own effect as a conflict.
+    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), VaultError> {
+        for chunk in writes.chunks(TRANSACTION) {
+            let transaction = self.keys.dynamodb.transact_write_items().set_transact_items(Some(chunk.to_vec()));
+            transaction.send().await.map_err(transaction_error)?;
+        }
+        Ok(())
+    }
+}
+
+fn version_of(item: &HashMap<String, AttributeValue>) -> Result<u64, VaultError> {
+    match item.get("version") {
+        Some(AttributeValue::N(number)) => number.parse().map_err(|_| VaultError::Corrupt),
+        Some(_) | None => Err(VaultError::Corrupt),
+    }
+}
+
+fn write(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, VaultError> {
+    Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
+}
+
+fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> VaultError {
+    VaultError::Refused { what: TABLE, source: Arc::new(error) }
+}
+
+/// A transaction that was cancelled by a condition is a conflict; one that met another transaction may be repeated.
+fn transaction_error(error: SdkError<TransactWriteItemsError>) -> VaultError {
+    match error.as_service_error() {
+        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
+            let failed = cancelled.cancellation_reasons().iter().any(|r| r.code() == Some("ConditionalCheckFailed"));
+            if failed { VaultError::Conflict } else { VaultError::Unavailable { what: TABLE, source: Arc::new(error) } }
+        }
+        Some(_) | None => service_error(TABLE, error),
+    }
+}

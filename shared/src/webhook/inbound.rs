@@ -1,0 +1,101 @@
+//! Understands deliveries: finds the connections that they are about, and records what they mean for each, once.
+
+use std::sync::Arc;
+
+use crate::{
+    clock::Clock,
+    connector::{Act, Refusal, WebhookEvent, WebhookKind},
+    connectors::Connectors,
+    consume::Message,
+    platform::Platform,
+    queue::InboundMessage,
+    store::{ConnectionState, HookEvent, LastEvent, Receipt, Store, StoreError},
+    telemetry::Chain,
+};
+
+/// Understands deliveries.
+pub struct Inbound {
+    /// Where deliveries and connections are.
+    pub store: Store,
+    /// Whose words they are.
+    pub connectors: Connectors,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+impl Inbound {
+    /// Works through a batch and returns the ids of those that must come back.
+    pub async fn batch(&self, messages: Vec<Message>) -> Vec<String> {
+        let mut returned = Vec::new();
+        for record in messages {
+            let outcome = match InboundMessage::decode(&record.body) {
+                Ok(message) => self.message(&message).await,
+                Err(error) => {
+                    tracing::error!(message_id = %record.id, %error, "unreadable message");
+                    returned.push(record.id);
+                    continue;
+                }
+            };
+            if let Err(error) = outcome {
+                tracing::error!(message_id = %record.id, error = %Chain(&error), "the store did not answer; it comes back");
+                returned.push(record.id);
+            }
+        }
+        returned
+    }
+
+    async fn message(&self, message: &InboundMessage) -> Result<(), StoreError> {
+        let platform = message.platform;
+        let Some(delivery) = self.store.hook(platform, &message.day.to_string(), &message.event).await? else {
+            tracing::warn!(%platform, "a message names a delivery that is not stored");
+            return Ok(());
+        };
+        let events = match self.connectors.of(platform).parse_webhook_event(delivery.body.as_bytes()) {
+            Ok(events) => events,
+            Err(error) => {
+                // Signed and unreadable: it stays stored for a person; coming back would not make it readable.
+                tracing::error!(%platform, error = %Chain(&error), "a signed delivery cannot be read");
+                return Ok(());
+            }
+        };
+        for event in events {
+            self.event(platform, &delivery, &event).await?;
+        }
+        Ok(())
+    }
+
+    async fn event(&self, platform: Platform, delivery: &HookEvent, event: &WebhookEvent) -> Result<(), StoreError> {
+        let (kind, remote_id) = match &event.kind {
+            WebhookKind::PostPublished { remote_id } => ("post.published", Some(remote_id)),
+            WebhookKind::PostRemoved { remote_id } => ("post.removed", Some(remote_id)),
+            WebhookKind::ConnectionRevoked => ("connection.revoked", None),
+            WebhookKind::Other { name } => (name.as_str(), None),
+        };
+        let last =
+            LastEvent { kind: kind.to_owned(), remote_id: remote_id.cloned(), received_at: delivery.received_at };
+        for (tenant, connection) in self.store.connections_at(platform, &event.account).await? {
+            // Every write here may be made twice, so that a crash between two of them loses neither.
+            self.store.set_last_event(tenant, connection, &last).await?;
+            if event.kind == WebhookKind::ConnectionRevoked {
+                let reason = revoked();
+                let state = (ConnectionState::Reconnect, Some(&reason));
+                self.store.set_connection_state(tenant, connection, state, self.clock.now()).await?;
+            }
+            let receipt = self.store.put_tenant_event(tenant, (platform, connection), &last, &event.dedupe_key).await?;
+            if receipt == Receipt::New {
+                tracing::info!(tenant = %tenant.id(), %connection, kind, "event recorded");
+            }
+        }
+        Ok(())
+    }
+}
+
+fn revoked() -> Refusal {
+    Refusal {
+        code: "connection.revoked".into(),
+        message: "The platform says that the permission was withdrawn: connect the account again.".into(),
+        platform_code: None,
+        trace_id: None,
+        act: Act::EndUser,
+    }
+}

@@ -1,0 +1,99 @@
+//! Takes deliveries in.
+
+use std::sync::Arc;
+
+use aws_lc_rs::digest;
+use data_encoding::HEXLOWER;
+
+use crate::{
+    apps::{Apps, Refreshed},
+    clock::Clock,
+    connector::WebhookDelivery,
+    connectors::Connectors,
+    http::{Request, Response},
+    platform::Platform,
+    problem::{Code, Problem},
+    queue::{self, InboundMessage},
+    store::{HookEvent, Receipt, Store},
+    telemetry::{Chain, Metric, Metrics},
+};
+
+/// Takes deliveries in. It never answers 410: Mailchimp would switch the hook off for good (F79).
+pub struct Receiver {
+    /// Where deliveries are kept.
+    pub store: Store,
+    /// Where they wait to be understood.
+    pub queue: queue::Inbound,
+    /// Our apps at the platforms, whose secrets sign deliveries.
+    pub apps: Apps,
+    /// The platforms.
+    pub connectors: Connectors,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+    /// Where figures go.
+    pub metrics: Metrics,
+}
+
+impl Receiver {
+    /// Answers the routes of this use case.
+    ///
+    /// # Errors
+    /// The refusal to send back.
+    pub async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        let platform: Platform = request.parameter("platform", Code::PlatformUnknown)?;
+        match request.route.as_str() {
+            "GET /webhooks/{platform}" => self.handshake(platform, &request).await,
+            "POST /webhooks/{platform}" => self.delivery(platform, &request).await,
+            _ => Err(Problem::new(Code::RouteUnknown, "This function does not know the route.")),
+        }
+    }
+
+    async fn handshake(&self, platform: Platform, request: &Request) -> Result<Response, Problem> {
+        let app = self.apps.credentials(platform).await.map_err(|error| self.unavailable(&error))?;
+        match self.connectors.of(platform).webhook_handshake(&app, &request.query) {
+            Some(challenge) => Ok(Response::text(200, challenge)),
+            None => Err(Problem::new(Code::HandshakeRefused, "The verify token is not the one of this app.")),
+        }
+    }
+
+    async fn delivery(&self, platform: Platform, request: &Request) -> Result<Response, Problem> {
+        if request.body.len() > crate::http::MAX_BODY {
+            return Err(Problem::new(Code::BodyTooLarge, "No platform sends deliveries of this size."));
+        }
+        let connector = self.connectors.of(platform);
+        let delivery = WebhookDelivery { headers: &request.headers, body: &request.body };
+        let app = self.apps.credentials(platform).await.map_err(|error| self.unavailable(&error))?;
+        let signed = connector.validate_webhook_signature(&app, delivery)
+            // The secret may have been rotated since we last read it.
+            || match self.apps.refresh_after_auth_failure(platform, &app).await {
+                Ok(Refreshed::Changed(app)) => connector.validate_webhook_signature(&app, delivery),
+                Ok(Refreshed::Same) | Err(_) => false,
+            };
+        if !signed {
+            self.metrics.emit(Some(platform), &[(Metric::WebhooksRefused, 1)]);
+            tracing::warn!(%platform, bytes = request.body.len(), "a delivery is not signed by the platform");
+            return Err(Problem::new(Code::SignatureInvalid, "The signature does not fit the body."));
+        }
+        // Signed bodies are text: Meta escapes everything else. What is not, is stored as far as it can be read.
+        let body = String::from_utf8_lossy(&request.body).into_owned();
+        let key = HEXLOWER.encode(digest::digest(&digest::SHA256, &request.body).as_ref());
+        let event = HookEvent { key, body, received_at: self.clock.now() };
+        let receipt = self.store.put_hook(platform, &event).await.map_err(|error| self.unavailable(&error))?;
+        // A repeat is queued again: the first time may have died between the store and the queue. Recording is once only.
+        let message = InboundMessage {
+            platform,
+            day: event.received_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
+            event: event.key,
+        };
+        self.queue.send(&message).await.map_err(|error| self.unavailable(&error))?;
+        self.metrics.emit(Some(platform), &[(Metric::WebhooksReceived, 1)]);
+        tracing::info!(%platform, repeated = receipt == Receipt::Repeated, "delivery taken in");
+        Ok(Response::text(200, ""))
+    }
+
+    /// 503: the platform sends it again.
+    fn unavailable(&self, error: &(dyn std::error::Error + 'static)) -> Problem {
+        tracing::error!(error = %Chain(error), "a delivery could not be taken in");
+        Problem::new(Code::Unavailable, "Send it again later.")
+    }
+}
