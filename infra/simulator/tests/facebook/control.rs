@@ -9,14 +9,14 @@ use simulator::{Options, Simulator};
 async fn the_state_shows_what_each_page_shows_and_no_token() {
     let stage = Stage::new().await;
     let id = stage.publish("Fresh").await.id();
-    let state = stage.control("GET", "state", &Value::Null).await;
-    let pages = state.json()["pages"].as_array().unwrap().clone();
+    let world = stage.control("GET", "state", &Value::Null).await;
+    let pages = world.json()["pages"].as_array().unwrap().clone();
     let bakery = pages.iter().find(|page| page["id"] == BAKERY).unwrap();
     let post = &bakery["posts"][0];
     assert_eq!((&post["id"], &post["message"], &post["state"]), (&json!(id), &json!("Fresh"), &json!("published")));
     assert_eq!(bakery["url"], stage.url(&format!("/{BAKERY}")));
-    assert_eq!(state.json()["connections"][0]["user"], ADA);
-    assert!(!state.text.contains("EAAP"));
+    assert_eq!(world.json()["connections"][0]["user"], ADA);
+    assert!(!world.text.contains("EAAP"));
 }
 
 #[tokio::test]

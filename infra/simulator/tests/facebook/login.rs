@@ -186,8 +186,8 @@ async fn a_declined_permission_is_asked_again_only_on_rerequest() {
     let chosen = [("user", GRACE), ("pages", GARDEN), ("choose_scopes", "1"), ("scopes", "pages_show_list")];
     submit(&stage, &dialog(&[("scope", asks)]), &chosen).await;
     let scopes = || {
-        let state = stage.simulator.facebook().state();
-        let grace = state.connections.into_iter().find(|connection| connection.user == GRACE).unwrap();
+        let world = stage.simulator.facebook().state();
+        let grace = world.connections.into_iter().find(|connection| connection.user == GRACE).unwrap();
         (grace.scopes, grace.declined)
     };
     assert_eq!(scopes(), (vec!["pages_show_list".to_owned(), "public_profile".to_owned()], vec!["email".to_owned()]));
@@ -202,8 +202,8 @@ async fn a_login_configuration_drops_whatever_else_was_asked() {
     let stage = Stage::new().await;
     let asks = [("config_id", LOGIN_CONFIGURATION), ("scope", "email")];
     submit(&stage, &dialog(&asks), &[("user", GRACE), ("pages", GARDEN)]).await;
-    let state = stage.simulator.facebook().state();
-    let grace = state.connections.iter().find(|connection| connection.user == GRACE).unwrap();
+    let world = stage.simulator.facebook().state();
+    let grace = world.connections.iter().find(|connection| connection.user == GRACE).unwrap();
     assert!(!grace.scopes.contains(&"email".to_owned()) && grace.scopes.contains(&"read_insights".to_owned()));
 }
 

@@ -6,6 +6,9 @@ use jiff::SignedDuration;
 use serde_json::json;
 use simulator::facebook::seed::{ADA, BAKERY, CAFE};
 
+/// A form and the code and subcode that refuse it.
+type Refused<'a> = (&'a [(&'a str, &'a str)], (i64, Option<i64>));
+
 const FEED: &str = "/v26.0/100000000000101/feed";
 const PHOTOS: &str = "/v26.0/100000000000101/photos";
 const IMAGE: &str = "https://cdn.example.com/bread.jpg";
@@ -53,7 +56,7 @@ async fn a_body_that_is_not_what_it_says_is_refused() {
 async fn posts_that_break_a_rule_are_refused_and_leave_nothing_behind() {
     let stage = Stage::new().await;
     let long = "x".repeat(63_207);
-    let cases: [(&[(&str, &str)], (i64, Option<i64>)); 16] = [
+    let cases: [Refused; 16] = [
         (&[], (100, None)),
         (&[("message", "  \n ")], (100, None)),
         (&[("message", &long)], (100, None)),
@@ -140,7 +143,7 @@ async fn a_photo_by_address_is_posted_with_its_caption() {
 async fn photos_that_break_a_rule_are_refused() {
     let stage = Stage::new().await;
     let long = "x".repeat(63_207);
-    let cases: [(&[(&str, &str)], (i64, Option<i64>)); 8] = [
+    let cases: [Refused; 8] = [
         (&[], (324, None)),
         (&[("url", "bread.jpg")], (100, None)),
         (&[("url", "ftp://example.com/bread.jpg")], (100, None)),
@@ -277,4 +280,15 @@ async fn a_removed_role_stops_the_page_token() {
     let stage = Stage::new().await;
     stage.simulator.facebook().remove_role(ADA, BAKERY);
     assert_eq!(stage.publish("Hi").await.refusal(), (190, Some(492)));
+}
+
+#[tokio::test]
+async fn a_photo_on_this_machine_is_really_looked_at() {
+    let stage = Stage::new().await;
+    let post =
+        async |path: &str| stage.post(PHOTOS, &stage.page, &[("url", &stage.url(path)), ("caption", "Local")]).await;
+    assert_eq!(post("/_simulator/missing.png").await.refusal(), (324, Some(2_069_019)));
+    assert_eq!(post("/_simulator/pictures/1.png").await.refusal(), (100, Some(1_349_125)), "an SVG, whatever its name");
+    assert_eq!(post("/_simulator/sample.png").await.status, 200);
+    assert_eq!(stage.shown(), ["Local"]);
 }

@@ -3,7 +3,7 @@
 use crate::support::{Stage, query};
 use jiff::SignedDuration;
 use serde_json::json;
-use simulator::facebook::seed::{ADA, BAKERY, CAFE, ODDITIES};
+use simulator::facebook::seed::{ADA, BAKERY, CAFE, FRANCHISE, HOLDING, ODDITIES};
 use simulator::{APP_ID, APP_SECRET};
 
 const POSTS: &str = "/v26.0/100000000000101/published_posts";
@@ -198,4 +198,22 @@ async fn the_app_itself_is_no_reader_of_pages() {
     assert_eq!(stage.get(POSTS, &app).await.refusal(), (210, None));
     assert_eq!(stage.get("/v26.0/me", &app).await.refusal(), (2500, None));
     assert_eq!(stage.get(&format!("/v26.0/{APP_ID}"), &app).await.json()["id"], APP_ID);
+}
+
+#[tokio::test]
+async fn a_page_of_a_business_is_found_through_the_business_only() {
+    let stage = Stage::new().await;
+    let facebook = stage.simulator.facebook();
+    let scopes = ["pages_show_list", "business_management"];
+    let user = facebook.user_token(ADA, &[BAKERY, FRANCHISE], &scopes, true);
+    let accounts = stage.get("/v26.0/me/accounts?fields=id", &user).await.data();
+    assert_eq!(accounts, [json!({"id": BAKERY})]);
+    let businesses = stage.get("/v26.0/me/businesses?fields=id,name", &user).await.data();
+    assert_eq!(businesses, [json!({"id": HOLDING, "name": "Example Holding"})]);
+    let owned = stage.get(&format!("/v26.0/{HOLDING}/owned_pages?fields=id,access_token"), &user).await.data();
+    assert_eq!(owned[0]["id"], FRANCHISE);
+    assert_eq!(stage.get("/v26.0/me", owned[0]["access_token"].as_str().unwrap()).await.json()["id"], FRANCHISE);
+    assert!(stage.get(&format!("/v26.0/{HOLDING}/client_pages"), &user).await.data().is_empty());
+    let plain = facebook.user_token(ADA, &[BAKERY], &["pages_show_list"], true);
+    assert_eq!(stage.get("/v26.0/me/businesses", &plain).await.refusal(), (200, None));
 }

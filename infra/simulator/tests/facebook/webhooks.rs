@@ -315,8 +315,8 @@ async fn a_callback_can_be_set_and_verified_by_hand() {
     let stage = Stage::new().await;
     let set = json!({"callback_url": receiver.url, "verify": true});
     assert_eq!(stage.control("POST", "webhooks", &set).await.status, 200);
-    let state = stage.control("GET", "state", &Value::Null).await.json();
-    assert_eq!(state["webhooks"]["callback_url"], receiver.url);
+    let world = stage.control("GET", "state", &Value::Null).await.json();
+    assert_eq!(world["webhooks"]["callback_url"], receiver.url);
     let dead = json!({"callback_url": "http://127.0.0.1:9/", "verify": true});
     assert_eq!(stage.control("POST", "webhooks", &dead).await.status, 400);
 }
