@@ -97,6 +97,14 @@ impl fmt::Display for BadConfiguration {
 
 impl std::error::Error for BadConfiguration {}
 
+impl BadConfiguration {
+    /// One variable that another module refused.
+    #[must_use]
+    pub fn of(name: &'static str, problem: &'static str) -> Self {
+        Self(vec![(name, problem)])
+    }
+}
+
 /// A part of the configuration; tuples of sections are sections.
 pub trait Section: Sized {
     /// Reads the section. `None` goes with at least one problem noted in `reader`, and all of them are noted.
@@ -361,6 +369,13 @@ fn graph_version(value: &str) -> Result<String, &'static str> {
     match valid {
         Some((major, minor)) if number(major) && number(minor) => Ok(value.to_owned()),
         Some(_) | None => Err("not a version such as v26.0"),
+    }
+}
+
+/// A function that needs nothing more.
+impl Section for () {
+    fn read(_: &mut Reader<'_>) -> Option<Self> {
+        Some(())
     }
 }
 

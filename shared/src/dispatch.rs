@@ -64,7 +64,8 @@ impl Dispatcher {
                 }
             }
         }
-        self.metrics.emit(None, &[(Metric::Dispatched, tick.sent), (Metric::OldestOverdue, tick.oldest_overdue_seconds)]);
+        self.metrics
+            .emit(None, &[(Metric::Dispatched, tick.sent), (Metric::OldestOverdue, tick.oldest_overdue_seconds)]);
         Ok(tick)
     }
 
@@ -73,12 +74,7 @@ impl Dispatcher {
         let at = target.not_before.unwrap_or(now);
         let overdue = now.duration_since(at).as_secs();
         tick.oldest_overdue_seconds = tick.oldest_overdue_seconds.max(u64::try_from(overdue).unwrap_or(0));
-        let job = Job {
-            tenant: due.tenant.id(),
-            post: target.post,
-            target: target.target,
-            version: target.version,
-        };
+        let job = Job { tenant: due.tenant.id(), post: target.post, target: target.target, version: target.version };
         let delay = Delay::fitting(at.duration_since(now).max(SignedDuration::ZERO)).unwrap_or(Delay::NONE);
         // Sent first, moved second: the other way round a crash in between would hide the target until `AGAIN` is over.
         if let Err(error) = self.queue.send(&job, delay).await {

@@ -18,7 +18,7 @@ use crate::{
     store::{Connection, ConnectionState, Store, StoreError},
     telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
-    vault::{Vault, VaultError},
+    vault::{Purpose, Vault, VaultError},
 };
 
 /// How often a connection is checked.
@@ -134,7 +134,7 @@ impl HealthCheck {
 
     async fn ask(&self, tenant: Tenant, connection: &Connection) -> Result<Health, Silence> {
         let connector = self.connectors.of(connection.platform);
-        let tokens = match self.vault.grant(tenant, connection.id, "health").await {
+        let tokens = match self.vault.grant(tenant.id(), connection.id, Purpose::HealthCheck).await {
             Ok((tokens, _)) => tokens,
             Err(VaultError::NotFound) => return Err(Silence::Dead(token_gone())),
             Err(error) => {
@@ -184,14 +184,16 @@ enum Silence {
 /// What the platform's answer means for the connection.
 fn verdict(health: &Health, now: Timestamp) -> (ConnectionState, Option<Refusal>) {
     if !health.missing_scopes.is_empty() {
-        let text = format!("Permissions were withdrawn: {}. Connect again and grant them.", health.missing_scopes.join(", "));
+        let text =
+            format!("Permissions were withdrawn: {}. Connect again and grant them.", health.missing_scopes.join(", "));
         return (ConnectionState::Degraded, Some(advice("connection.scopes_missing", text)));
     }
     let ends_at = health.access_expires_at.into_iter().chain(health.data_access_expires_at).min();
     match ends_at {
-        Some(ends_at) if ends_at <= now => {
-            (ConnectionState::Reconnect, Some(advice("connection.ended", "The connection has ended: connect again.".into())))
-        }
+        Some(ends_at) if ends_at <= now => (
+            ConnectionState::Reconnect,
+            Some(advice("connection.ended", "The connection has ended: connect again.".into())),
+        ),
         Some(ends_at) if ends_at.duration_since(now) <= WARN_AHEAD => {
             let text = format!("The connection ends at {ends_at}: connect again before that.");
             (ConnectionState::Degraded, Some(advice("connection.ending", text)))
@@ -226,7 +228,8 @@ mod tests {
 
     #[test]
     fn a_connection_degrades_two_weeks_before_its_end_and_needs_its_owner_after_it() {
-        let cases = [(15 * 24, ConnectionState::Active), (14 * 24, ConnectionState::Degraded), (0, ConnectionState::Reconnect)];
+        let cases =
+            [(15 * 24, ConnectionState::Active), (14 * 24, ConnectionState::Degraded), (0, ConnectionState::Reconnect)];
         for (hours, expected) in cases {
             assert_eq!(verdict(&ending_in(hours), now()).0, expected, "{hours}");
         }

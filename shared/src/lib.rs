@@ -4,12 +4,17 @@
 //! Lambda or API Gateway, of which only `http::gateway` and `wiring` speak.
 
 pub mod apps;
+pub mod authorize;
 pub mod aws;
 pub mod clock;
 pub mod config;
+pub mod connect;
 pub mod connector;
 pub mod connectors;
+pub mod consume;
 pub mod content;
+pub mod dispatch;
+pub mod health;
 pub mod http;
 pub mod ids;
 pub mod platform;
@@ -17,8 +22,10 @@ pub mod post;
 pub mod problem;
 pub mod publish;
 pub mod queue;
+pub mod read;
 pub mod schedule;
 pub mod secret;
+pub mod sqs;
 pub mod store;
 pub mod target;
 pub mod telemetry;
@@ -26,3 +33,5 @@ pub mod tenant;
 pub mod variables;
 pub mod vault;
 pub mod view;
+pub mod webhook;
+pub mod wiring;

@@ -82,8 +82,7 @@ impl ConnectFlow {
             tracing::error!(error = %Chain(&error), "our app's credentials cannot be read");
             Refused::Unavailable
         })?;
-        let mut calls =
-            Calls::new(self.transport.as_ref(), connector, &app, None, Budget::lasting(EXCHANGE_TAKES));
+        let mut calls = Calls::new(self.transport.as_ref(), connector, &app, None, Budget::lasting(EXCHANGE_TAKES));
         let code = CodeGrant { code: AuthorizationCode::new(code), redirect_uri };
         let grant = driver::run_flow(connector.authenticate(&app, code), &mut calls).await.map_err(|error| {
             let refusal = error.refusal();

@@ -11,6 +11,7 @@ use crate::{
     store::{Connection, ConnectionState, SavedDestination, Session},
     telemetry::Chain,
     tenant::Tenant,
+    vault::Expected,
 };
 
 impl ConnectFlow {
@@ -26,7 +27,7 @@ impl ConnectFlow {
             .iter()
             .filter_map(|destination| Some((destination.id.clone(), destination.token.clone()?)))
             .collect();
-        self.vault.put_grant(tenant, id, &grant.tokens, &tokens).await.map_err(|error| {
+        self.vault.put_grant(tenant.id(), id, &grant.tokens, &tokens, Expected::Any).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "the tokens could not be sealed");
             Refused::Unavailable
         })?;
@@ -46,12 +47,7 @@ impl ConnectFlow {
 
     /// The connection that this grant renews: the one that was named, if it is the same account's; else one of the same
     /// account that the tenant has already.
-    async fn earlier(
-        &self,
-        tenant: Tenant,
-        session: &Session,
-        grant: &Grant,
-    ) -> Result<Option<Connection>, Refused> {
+    async fn earlier(&self, tenant: Tenant, session: &Session, grant: &Grant) -> Result<Option<Connection>, Refused> {
         let unavailable = |error: crate::store::StoreError| {
             tracing::error!(error = %Chain(&error), "the store did not answer");
             Refused::Unavailable

@@ -5,14 +5,14 @@ use data_encoding::HEXLOWER;
 use serde_json::Value;
 
 /// Writes `value` with the keys of every object in order and without white space.
-pub(super) fn canonical(value: &Value) -> String {
+pub(crate) fn canonical(value: &Value) -> String {
     let mut text = String::new();
     write(value, &mut text);
     text
 }
 
 /// SHA-256 in lower-case hexadecimal digits.
-pub(super) fn sha256_hex(text: &str) -> String {
+pub(crate) fn sha256_hex(text: &str) -> String {
     HEXLOWER.encode(digest::digest(&digest::SHA256, text.as_bytes()).as_ref())
 }
 

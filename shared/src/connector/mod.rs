@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 mod call;
-mod canonical;
+pub(crate) mod canonical;
 pub mod driver;
 mod error;
 pub mod facebook;

@@ -32,10 +32,8 @@ impl Consumer {
     /// Does what can be done for a target now.
     pub(super) async fn attempt(&self, work: &Work<'_>) -> Result<Verdict, StoreError> {
         let connector = self.connectors.of(work.spec.platform);
-        let prepared = Prepared {
-            destination: work.spec.destination.clone(),
-            content: work.post.content_for(work.spec).clone(),
-        };
+        let prepared =
+            Prepared { destination: work.spec.destination.clone(), content: work.post.content_for(work.spec).clone() };
         // Everything that can go wrong without the target is tried before it is claimed.
         let keys = self.keys(work).await;
         let plan = FirstStep::plan(connector, &prepared, &Checkpoint::default());
@@ -49,7 +47,9 @@ impl Consumer {
         let target = match self.claim(work, &owner, now, intent.as_ref()).await? {
             Claim::Won(target) => target,
             Claim::ReadBack(target) => return self.read_back(work, &target, keys).await,
-            Claim::NotYet(until) => return Ok(Verdict::Return(until.duration_since(now).max(SignedDuration::from_secs(1)))),
+            Claim::NotYet(until) => {
+                return Ok(Verdict::Return(until.duration_since(now).max(SignedDuration::from_secs(1))));
+            }
             Claim::Settled(state) => {
                 tracing::debug!(state = state.name(), "nothing to do any more");
                 return Ok(Verdict::Done);
@@ -76,7 +76,8 @@ impl Consumer {
         now: Timestamp,
         intent: Option<&Intent>,
     ) -> Result<Claim, StoreError> {
-        let lease = SignedDuration::try_from(work.time_left).unwrap_or(SignedDuration::ZERO).saturating_add(LEASE_MARGIN);
+        let lease =
+            SignedDuration::try_from(work.time_left).unwrap_or(SignedDuration::ZERO).saturating_add(LEASE_MARGIN);
         let request = ClaimRequest {
             post: work.post,
             target: work.job.target,
@@ -120,9 +121,7 @@ impl Consumer {
             Ended::Unknown { cause } => {
                 Settlement::Unknown { until: later(now, connector.settle_time()), reason: cause }
             }
-            Ended::Failed { error, disposition, .. } => {
-                self.failed(work, target, &error, disposition, now).await?
-            }
+            Ended::Failed { error, disposition, .. } => self.failed(work, target, &error, disposition, now).await?,
             Ended::JournalLost(NotRecorded::Lost) => return Ok(Verdict::Done),
             Ended::JournalLost(NotRecorded::Store(error)) => return Err(error),
         };
@@ -247,7 +246,11 @@ enum NotRecorded {
 impl Journal for Claimed<'_> {
     type Error = NotRecorded;
 
-    async fn before_step(&mut self, intent: Option<&driver::Intent>, checkpoint: &Checkpoint) -> Result<(), NotRecorded> {
+    async fn before_step(
+        &mut self,
+        intent: Option<&driver::Intent>,
+        checkpoint: &Checkpoint,
+    ) -> Result<(), NotRecorded> {
         let intent = intent.map(|intent| stamped(intent, self.clock.now()));
         match self.store.record_step(self.tenant, self.target, checkpoint, intent.as_ref()).await {
             Ok(Settled::Done) => Ok(()),

@@ -10,7 +10,7 @@ use crate::{
     connector::{Act, Refusal},
     target::{Settlement, Target},
     telemetry::Chain,
-    vault::VaultError,
+    vault::{Purpose, VaultError},
 };
 
 /// How long a target waits while KMS, the vault or Secrets Manager do not answer.
@@ -49,7 +49,7 @@ impl Consumer {
         let spec = work.spec;
         let token = self
             .vault
-            .destination_token(work.tenant, spec.connection, &spec.destination, "publish")
+            .destination_token(work.tenant.id(), spec.connection, &spec.destination, Purpose::Publish)
             .await
             .map_err(|error| {
                 if matches!(error, VaultError::NotFound) {
@@ -60,7 +60,11 @@ impl Consumer {
                     ));
                 }
                 tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
-                Hold::Outage(ours("vault.unavailable", Act::Operator, "The token vault did not open; postd tries again."))
+                Hold::Outage(ours(
+                    "vault.unavailable",
+                    Act::Operator,
+                    "The token vault did not open; postd tries again.",
+                ))
             })?;
         let app = self.apps.credentials(spec.platform).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "our app's credentials cannot be read; the target waits");

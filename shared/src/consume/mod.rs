@@ -176,14 +176,7 @@ impl Consumer {
         .await
     }
 
-    async fn of_post(
-        &self,
-        tenant: Tenant,
-        job: Job,
-        post: &Post,
-        message: &Message,
-        time_left: Duration,
-    ) -> Verdict {
+    async fn of_post(&self, tenant: Tenant, job: Job, post: &Post, message: &Message, time_left: Duration) -> Verdict {
         if job.version < post.version {
             return Verdict::Done;
         }

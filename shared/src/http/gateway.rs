@@ -10,6 +10,7 @@ use url::Url;
 
 use super::{Caller, Request, Response};
 use crate::{
+    authorize::Identity,
     problem::{Code, Problem},
     tenant::Tenant,
 };
@@ -79,6 +80,26 @@ fn caller(fields: &std::collections::HashMap<String, Value>) -> Result<Caller, C
     }
 }
 
+/// The authorizer's answer to API Gateway: who calls, for the function behind it. An unknown caller is let through as
+/// nobody, because only our functions can say why in a problem; see `functions/authorizer`.
+#[derive(Debug, Serialize, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+pub struct Authorized {
+    is_authorized: bool,
+    context: serde_json::Map<String, Value>,
+}
+
+/// Writes the authorizer's answer.
+#[must_use]
+pub fn authorized(identity: Result<Identity, Code>) -> Authorized {
+    let fields = match identity {
+        Ok(Identity { tenant, key }) => vec![(TENANT, tenant.id().to_string()), (KEY, key.to_string())],
+        Err(code) => vec![(REFUSAL, code.name().to_owned())],
+    };
+    let context = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
+    Authorized { is_authorized: true, context }
+}
+
 /// Writes an answer, with the headers that every answer carries: nothing of it may be cached, guessed at or framed.
 #[must_use]
 pub fn response(response: Response) -> GatewayResponse {
@@ -110,7 +131,8 @@ where
     F: Future<Output = Result<Response, Problem>>,
 {
     let outcome = match request(event, public) {
-        Ok(request) => handle(request).await,
+        // Boxed: the SDK's futures nest so deeply that the compiler gives up on one that holds them all.
+        Ok(request) => Box::pin(handle(request)).await,
         Err(problem) => Err(problem),
     };
     response(outcome.unwrap_or_else(Response::from))

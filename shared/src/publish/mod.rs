@@ -13,7 +13,7 @@ use validate::Validated;
 
 use crate::{
     clock::Clock,
-    connector::driver::fingerprint_of,
+    connector::canonical::{canonical, sha256_hex},
     connectors::Connectors,
     http::{Caller, Request, Response, gateway},
     ids::PostId,
@@ -62,7 +62,7 @@ impl Publisher {
         let key = idempotency_key(request)?;
         let wanted: NewPost = request.json()?;
         let now = self.now();
-        let fingerprint = fingerprint_of(&wanted);
+        let fingerprint = request_fingerprint(&wanted);
         let id = match key {
             Some(key) => PostId::derived(&[&caller.tenant.id().to_string(), &request.route, key]),
             None => PostId::new(),
@@ -181,6 +181,12 @@ fn accepted(post: &Post) -> Response {
     let view = PostView::accepted(post);
     let location = format!("/v1/posts/{}", post.id);
     Response::json(202, &view).with_header("location", location)
+}
+
+/// What tells one request from another: neither the order of its fields nor its white space counts.
+fn request_fingerprint(wanted: &NewPost) -> String {
+    // Plain data with text keys: writing it as JSON cannot fail.
+    sha256_hex(&canonical(&serde_json::to_value(wanted).unwrap_or_default()))
 }
 
 /// The `Idempotency-Key`, if the caller sent one.

@@ -6,6 +6,7 @@ use crate::{
     clock::Clock,
     connector::{Act, Refusal, WebhookEvent, WebhookKind},
     connectors::Connectors,
+    consume::Message,
     platform::Platform,
     queue::InboundMessage,
     store::{ConnectionState, HookEvent, LastEvent, Receipt, Store, StoreError},
@@ -22,20 +23,11 @@ pub struct Inbound {
     pub clock: Arc<dyn Clock>,
 }
 
-/// A message of the inbound queue.
-#[derive(Debug, Clone)]
-pub struct InboundRecord {
-    /// Names the message in the answer to the queue.
-    pub id: String,
-    /// What it says.
-    pub body: String,
-}
-
 impl Inbound {
     /// Works through a batch and returns the ids of those that must come back.
-    pub async fn batch(&self, records: Vec<InboundRecord>) -> Vec<String> {
+    pub async fn batch(&self, messages: Vec<Message>) -> Vec<String> {
         let mut returned = Vec::new();
-        for record in records {
+        for record in messages {
             let outcome = match InboundMessage::decode(&record.body) {
                 Ok(message) => self.message(&message).await,
                 Err(error) => {
@@ -79,11 +71,8 @@ impl Inbound {
             WebhookKind::ConnectionRevoked => ("connection.revoked", None),
             WebhookKind::Other { name } => (name.as_str(), None),
         };
-        let last = LastEvent {
-            kind: kind.to_owned(),
-            remote_id: remote_id.cloned(),
-            received_at: delivery.received_at,
-        };
+        let last =
+            LastEvent { kind: kind.to_owned(), remote_id: remote_id.cloned(), received_at: delivery.received_at };
         for (tenant, connection) in self.store.connections_at(platform, &event.account).await? {
             // Every write here may be made twice, so that a crash between two of them loses neither.
             self.store.set_last_event(tenant, connection, &last).await?;
@@ -92,8 +81,7 @@ impl Inbound {
                 let state = (ConnectionState::Reconnect, Some(&reason));
                 self.store.set_connection_state(tenant, connection, state, self.clock.now()).await?;
             }
-            let receipt =
-                self.store.put_tenant_event(tenant, (platform, connection), &last, &event.dedupe_key).await?;
+            let receipt = self.store.put_tenant_event(tenant, (platform, connection), &last, &event.dedupe_key).await?;
             if receipt == Receipt::New {
                 tracing::info!(tenant = %tenant.id(), %connection, kind, "event recorded");
             }

@@ -3,5 +3,5 @@
 mod inbound;
 mod receive;
 
-pub use inbound::{Inbound, InboundRecord};
+pub use inbound::Inbound;
 pub use receive::Receiver;

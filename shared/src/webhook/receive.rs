@@ -6,7 +6,7 @@ use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
 
 use crate::{
-    apps::Apps,
+    apps::{Apps, Refreshed},
     clock::Clock,
     connector::WebhookDelivery,
     connectors::Connectors,
@@ -63,7 +63,13 @@ impl Receiver {
         let connector = self.connectors.of(platform);
         let delivery = WebhookDelivery { headers: &request.headers, body: &request.body };
         let app = self.apps.credentials(platform).await.map_err(|error| self.unavailable(&error))?;
-        if !connector.validate_webhook_signature(&app, delivery) {
+        let signed = connector.validate_webhook_signature(&app, delivery)
+            // The secret may have been rotated since we last read it.
+            || match self.apps.refresh_after_auth_failure(platform, &app).await {
+                Ok(Refreshed::Changed(app)) => connector.validate_webhook_signature(&app, delivery),
+                Ok(Refreshed::Same) | Err(_) => false,
+            };
+        if !signed {
             self.metrics.emit(Some(platform), &[(Metric::WebhooksRefused, 1)]);
             tracing::warn!(%platform, bytes = request.body.len(), "a delivery is not signed by the platform");
             return Err(Problem::new(Code::SignatureInvalid, "The signature does not fit the body."));

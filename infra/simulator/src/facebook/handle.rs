@@ -1,0 +1,307 @@
+//! The handle on the simulated Facebook: what tests and the control interface see and do.
+
+use super::faults::{Fault, Faults};
+use super::ids::Ids;
+use super::limits::Limits;
+use super::log::{Log, LoggedCall};
+use super::outbox::{Manner, Outbox, SentWebhook};
+use super::seed;
+use super::tokens::{LONG_LIFE, SHORT_LIFE};
+use super::view::{PageView, StateView};
+use super::world::{Settings, Subscription, World};
+use crate::clock::Clock;
+use crate::options::Options;
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::Notify;
+
+/// The simulated Facebook. Clones share one world.
+#[derive(Clone)]
+pub struct Facebook {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    world: Mutex<World>,
+    options: Options,
+    base: String,
+    /// Rings when a webhook may be due.
+    bell: Notify,
+}
+
+impl std::fmt::Debug for Facebook {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_struct("Facebook").field("base", &self.inner.base).finish_non_exhaustive()
+    }
+}
+
+impl Facebook {
+    pub(crate) fn new(options: Options, base: String) -> Self {
+        let world = fresh(&options, &base);
+        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
+    }
+
+    /// The Pages with their posts, newest first.
+    #[must_use]
+    pub fn pages(&self) -> Vec<PageView> {
+        self.state().pages
+    }
+
+    /// One Page with its posts.
+    #[must_use]
+    pub fn page(&self, id: &str) -> Option<PageView> {
+        self.pages().into_iter().find(|page| page.id == id)
+    }
+
+    /// Everything a person may know: Pages, posts, people, faults, webhooks. No token.
+    #[must_use]
+    pub fn state(&self) -> StateView {
+        let now = self.now();
+        let mut world = self.world();
+        world.settle(now);
+        StateView::of(&world)
+    }
+
+    /// Sets a fault; faults are tried in the order in which they were set, and one strikes a call.
+    pub fn add_fault(&self, fault: Fault) {
+        self.world().faults.add(fault);
+    }
+
+    /// Removes all faults.
+    pub fn clear_faults(&self) {
+        self.world().faults.clear();
+    }
+
+    /// The faults that are still set.
+    #[must_use]
+    pub fn faults(&self) -> Vec<Fault> {
+        self.world().faults.list().to_vec()
+    }
+
+    /// The calls so far, oldest first.
+    #[must_use]
+    pub fn requests(&self) -> Vec<LoggedCall> {
+        self.world().log.entries()
+    }
+
+    /// Forgets the calls so far.
+    pub fn clear_requests(&self) {
+        self.world().log.clear();
+    }
+
+    /// The webhooks that were delivered or given up.
+    #[must_use]
+    pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
+        self.world().outbox.sent()
+    }
+
+    /// How many webhooks wait, for their first try or another one.
+    #[must_use]
+    pub fn pending_webhooks(&self) -> usize {
+        self.world().outbox.pending()
+    }
+
+    /// A user token without the login page: grants `scopes` for `pages`, as a login at this moment would.
+    #[must_use]
+    pub fn user_token(&self, user: &str, pages: &[&str], scopes: &[&str], long_lived: bool) -> String {
+        let now = self.now();
+        let mut world = self.world();
+        world.grant(user, pages, scopes, now);
+        world.issue_user_token(user, if long_lived { LONG_LIFE } else { SHORT_LIFE }, now)
+    }
+
+    /// The Page token that belongs to a user token.
+    #[must_use]
+    pub fn page_token(&self, user_token: &str, page: &str) -> Option<String> {
+        let now = self.now();
+        self.world().page_token(user_token, page, now)
+    }
+
+    /// An authorization code without the login page, for a user who granted something before.
+    #[must_use]
+    pub fn code(&self, user: &str, redirect_uri: &str) -> String {
+        let now = self.now();
+        self.world().issue_code(user, redirect_uri, now)
+    }
+
+    /// Kills every token of a user and of the user's Pages, with this subcode of 190.
+    pub fn revoke_user(&self, user: &str, subcode: i64) {
+        self.change_tokens(|token| token.user == user, |token, _| token.killed = Some(subcode));
+    }
+
+    /// Kills every token of a Page, with this subcode of 190.
+    pub fn revoke_page(&self, page: &str, subcode: i64) {
+        self.change_tokens(|token| token.page.as_deref() == Some(page), |token, _| token.killed = Some(subcode));
+    }
+
+    /// Lets every user token of a user expire now. Page tokens live on.
+    pub fn expire_user(&self, user: &str) {
+        self.change_tokens(|token| token.user == user && token.page.is_none(), |token, now| token.expires = Some(now));
+    }
+
+    /// Lets every token of a Page expire now.
+    pub fn expire_page(&self, page: &str) {
+        self.change_tokens(|token| token.page.as_deref() == Some(page), |token, now| token.expires = Some(now));
+    }
+
+    /// Takes the user's role at a Page away.
+    pub fn remove_role(&self, user: &str, page: &str) {
+        if let Some(user) = self.world().users.get_mut(user) {
+            user.roles.remove(page);
+        }
+    }
+
+    /// The user removes the app in the settings: tokens die with 458, webhooks and the deauthorize callback tell.
+    pub fn remove_app(&self, user: &str) {
+        let now = self.now();
+        self.world().remove_app(user, now);
+        self.ring();
+    }
+
+    /// Somebody writes a post on the Page by hand; answers its id.
+    #[must_use]
+    pub fn write_by_hand(&self, page: &str, message: &str) -> String {
+        let now = self.now();
+        let mut world = self.world();
+        let id = seed::write_by_hand(&mut world, page, message, now);
+        if let Some(post) = world.posts.get_mut(&id) {
+            (post.created, post.recorded, post.updated) = (now, now, now);
+        }
+        world.announce_post(&id, "add", now);
+        drop(world);
+        self.ring();
+        id
+    }
+
+    /// How long a new post stays out of the listings.
+    pub fn set_listing_lag(&self, lag: SignedDuration) {
+        self.world().settings.listing_lag = lag;
+    }
+
+    /// Whether the same text twice in a row is refused with 506.
+    pub fn set_refuse_duplicates(&self, refuse: bool) {
+        self.world().settings.refuse_duplicates = refuse;
+    }
+
+    /// How many calls a day a Page may make.
+    pub fn set_page_budget(&self, page: &str, calls: u32) {
+        self.world().limits.page_budgets.insert(page.to_owned(), calls);
+    }
+
+    /// How many calls an hour the app may make with user and app tokens.
+    pub fn set_app_budget(&self, calls: u32) {
+        self.world().limits.app_budget = Some(calls);
+    }
+
+    /// Subscribes the app to Page and permission events at `callback`, as if the dashboard had verified it.
+    pub fn set_webhook(&self, callback: &str) {
+        subscribe(&mut self.world(), callback);
+    }
+
+    /// Installs the app on a Page, subscribed to `feed`.
+    pub fn install(&self, page: &str) {
+        if let Some(page) = self.world().pages.get_mut(page) {
+            page.subscribed = Some(vec!["feed".to_owned()]);
+        }
+    }
+
+    /// Sends one change of an object as a webhook; `false` when the app is not subscribed to it.
+    #[must_use]
+    pub fn send_webhook(&self, object: &str, id: &str, field: &str, value: &Value, options: SendOptions) -> bool {
+        let now = self.now();
+        let manner = Manner { duplicate: options.duplicate, wrong_signature: options.wrong_signature };
+        let sent = self.world().send_change(object, id, field, value, manner, now);
+        self.ring();
+        sent
+    }
+
+    /// Back to the beginning: posts, tokens, faults, webhooks, log.
+    pub fn reset(&self) {
+        *self.world() = fresh(&self.inner.options, &self.inner.base);
+    }
+
+    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
+        // A panic while the world was locked is a bug that its own test reports; the data is still usable.
+        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn clock(&self) -> &Clock {
+        &self.inner.options.clock
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock().now()
+    }
+
+    pub(crate) fn ring(&self) {
+        self.inner.bell.notify_one();
+    }
+
+    pub(crate) fn bell(&self) -> &Notify {
+        &self.inner.bell
+    }
+
+    fn change_tokens(
+        &self,
+        which: impl Fn(&super::tokens::Token) -> bool,
+        change: impl Fn(&mut super::tokens::Token, Timestamp),
+    ) {
+        let now = self.now();
+        let mut world = self.world();
+        for token in world.tokens.values_mut().filter(|token| which(token)) {
+            change(token, now);
+        }
+    }
+}
+
+/// How a webhook made by hand is sent.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SendOptions {
+    /// Twice.
+    pub duplicate: bool,
+    /// With a signature that is not ours.
+    pub wrong_signature: bool,
+}
+
+fn fresh(options: &Options, base: &str) -> World {
+    let mut world = World {
+        settings: Settings {
+            strict: options.strict,
+            require_proof: options.require_proof,
+            refuse_duplicates: options.refuse_duplicates,
+            listing_lag: options.listing_lag,
+        },
+        base: base.to_owned(),
+        ids: Ids::new(options.seed),
+        users: BTreeMap::new(),
+        businesses: BTreeMap::new(),
+        pages: BTreeMap::new(),
+        posts: BTreeMap::new(),
+        photos: BTreeMap::new(),
+        grants: BTreeMap::new(),
+        codes: BTreeMap::new(),
+        tokens: BTreeMap::new(),
+        subscriptions: BTreeMap::new(),
+        deauthorize: options.deauthorize_url.clone(),
+        outbox: Outbox::default(),
+        faults: Faults::default(),
+        limits: Limits::default(),
+        log: Log::default(),
+    };
+    seed::fill(&mut world, options.clock.now());
+    if let Some(callback) = &options.webhook_url {
+        subscribe(&mut world, callback);
+    }
+    world
+}
+
+fn subscribe(world: &mut World, callback: &str) {
+    let subscription = |fields: &[&str]| Subscription {
+        callback: callback.to_owned(),
+        fields: fields.iter().map(|field| (*field).to_owned()).collect(),
+    };
+    world.subscriptions.insert("page".to_owned(), subscription(&["feed", "mention"]));
+    world.subscriptions.insert("permissions".to_owned(), subscription(&super::grants::SCOPES));
+}

@@ -1,0 +1,198 @@
+//! Reads, and the one change that a reader makes: calling a post off.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+mod health;
+mod listing;
+mod timeline;
+
+pub use health::{ComponentView, HealthView, QueueHealthView};
+pub use listing::PostsView;
+pub use timeline::{TimelineEntry, TimelineView};
+
+use crate::{
+    apps::SigningKeys,
+    clock::Clock,
+    http::{Request, Response},
+    ids::{ConnectionId, PostId},
+    problem::{Code, Problem},
+    queue::{DeadLetters, Queue},
+    store::{Cancellation, PostSummary, Store, StoreError},
+    telemetry::Chain,
+    view::{ConnectionView, PostView, ReasonView},
+};
+
+/// Answers reads.
+pub struct Reader {
+    /// Where everything is.
+    pub store: Store,
+    /// Whose depth tells how far behind we are.
+    pub queue: Queue,
+    /// Whose depth tells that people are needed.
+    pub dead_letters: DeadLetters,
+    /// What cursors are signed with.
+    pub signing_keys: SigningKeys,
+    /// The time.
+    pub clock: Arc<dyn Clock>,
+}
+
+/// The connections of a tenant.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConnectionsView {
+    /// All of them, the oldest first.
+    pub connections: Vec<ConnectionView>,
+}
+
+/// Targets that failed for good.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeadLettersView {
+    /// The latest first, at most 100.
+    pub dead_letters: Vec<DeadLetterView>,
+}
+
+/// A target that failed for good.
+#[derive(Debug, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct DeadLetterView {
+    /// The post.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub post: PostId,
+    /// Which of its targets.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub target: crate::ids::TargetId,
+    /// The platform.
+    pub platform: crate::platform::Platform,
+    /// The connection.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub connection: ConnectionId,
+    /// The platform's id of the destination.
+    pub destination: String,
+    /// How many attempts were made.
+    pub attempts: u32,
+    /// When it failed.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub failed_at: jiff::Timestamp,
+    /// Why, and who can do something about it.
+    pub reason: Option<ReasonView>,
+}
+
+impl Reader {
+    /// Answers the routes of this use case.
+    ///
+    /// # Errors
+    /// The refusal to send back.
+    pub async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        match request.route.as_str() {
+            "GET /v1/posts" => self.posts(&request).await,
+            "GET /v1/posts/{post}" => self.post(&request).await,
+            "DELETE /v1/posts/{post}" => self.cancel(&request).await,
+            "GET /v1/posts/{post}/timeline" => self.timeline(&request).await,
+            "GET /v1/connections" => self.connections(&request).await,
+            "GET /v1/connections/{connection}" => self.connection(&request).await,
+            "GET /v1/dead-letters" => self.dead_letters(&request).await,
+            "GET /health" => Ok(self.health().await),
+            "GET /health/queue" => self.queue_health().await,
+            _ => Err(nothing_there(&request)),
+        }
+    }
+
+    async fn post(&self, request: &Request) -> Result<Response, Problem> {
+        Ok(Response::json(200, &PostView::current(&self.summary(request).await?)))
+    }
+
+    /// The post that the path names, if it is the caller's.
+    async fn summary(&self, request: &Request) -> Result<PostSummary, Problem> {
+        let caller = request.caller()?;
+        let id: PostId = request.parameter("post", Code::PostUnknown)?;
+        let found = self.store.post_with_targets(caller.tenant, id).await.map_err(store_failed)?;
+        found.ok_or_else(|| Problem::new(Code::PostUnknown, "None of your posts has this id."))
+    }
+
+    async fn cancel(&self, request: &Request) -> Result<Response, Problem> {
+        let caller = request.caller()?;
+        let summary = self.summary(request).await?;
+        let now = self.clock.now();
+        let mut cancelled = 0_usize;
+        for target in summary.post.targets() {
+            let outcome = self.store.cancel(caller.tenant, &summary.post, target, now).await.map_err(store_failed)?;
+            match outcome {
+                Cancellation::Done => cancelled += 1,
+                Cancellation::TooLate(state) => {
+                    tracing::info!(post = %summary.post.id, target = %target.0, state = state.name(), "too late to cancel");
+                }
+            }
+        }
+        let current = self.summary(request).await?;
+        if cancelled == 0 {
+            let text = format!("It is {}: every target has begun or ended.", PostView::current(&current).state.name());
+            return Err(Problem::new(Code::PostNotCancellable, text));
+        }
+        Ok(Response::json(200, &PostView::current(&current)))
+    }
+
+    async fn connections(&self, request: &Request) -> Result<Response, Problem> {
+        let caller = request.caller()?;
+        request.only_queries(&[])?;
+        let connections = self.store.connections(caller.tenant).await.map_err(store_failed)?;
+        let connections = connections.into_iter().map(ConnectionView::from).collect();
+        Ok(Response::json(200, &ConnectionsView { connections }))
+    }
+
+    async fn connection(&self, request: &Request) -> Result<Response, Problem> {
+        let caller = request.caller()?;
+        let id: ConnectionId = request.parameter("connection", Code::ConnectionUnknown)?;
+        let found = self.store.connection(caller.tenant, id).await.map_err(store_failed)?;
+        let found =
+            found.ok_or_else(|| Problem::new(Code::ConnectionUnknown, "None of your connections has this id."))?;
+        Ok(Response::json(200, &ConnectionView::from(found)))
+    }
+
+    async fn dead_letters(&self, request: &Request) -> Result<Response, Problem> {
+        let caller = request.caller()?;
+        request.only_queries(&[])?;
+        let rows = self.store.dead_letters(caller.tenant, 100).await.map_err(store_failed)?;
+        let dead_letters = rows
+            .into_iter()
+            .map(|row| DeadLetterView {
+                post: row.post,
+                target: row.target,
+                platform: row.platform,
+                connection: row.connection,
+                destination: row.destination,
+                attempts: row.attempts,
+                failed_at: row.updated_at,
+                reason: row.reason.as_ref().map(ReasonView::from),
+            })
+            .collect();
+        Ok(Response::json(200, &DeadLettersView { dead_letters }))
+    }
+}
+
+/// No route took the request. API Gateway cannot tell a wrong method from a wrong path, so we do.
+fn nothing_there(request: &Request) -> Problem {
+    let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
+    let known = match words.as_slice() {
+        ["v1", "posts"] => "GET, POST",
+        ["v1", "posts", "validate"] | ["v1", "connect", "sessions"] => "POST",
+        ["v1", "posts", _] => "GET, DELETE",
+        ["v1", "posts", _, "timeline"]
+        | ["v1", "connections" | "dead-letters"]
+        | ["v1", "connections", _]
+        | ["v1", "oauth", _, "callback"]
+        | ["health"]
+        | ["health", "queue"] => "GET",
+        ["webhooks", _] => "GET, POST",
+        _ => return Problem::new(Code::RouteUnknown, "The routes are listed in openapi.yaml."),
+    };
+    Problem::new(Code::MethodNotAllowed, format!("This address takes {known}."))
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn store_failed(error: StoreError) -> Problem {
+    tracing::error!(error = %Chain(&error), "the store did not answer");
+    Problem::new(Code::Unavailable, "Nothing was done; try again.")
+}

@@ -1,0 +1,262 @@
+//! What each function is made of: its configuration, its clients, its use case. Everything is built once, in INIT.
+
+use std::sync::Arc;
+
+use url::Url;
+
+use crate::{
+    apps::{Apps, SigningKeys},
+    authorize::Authorizer,
+    aws::Clients,
+    clock::{Clock, SystemClock},
+    config::{
+        self, BadConfiguration, Core, DeadLetterQueue, Environment, FacebookApp, InboundQueue, Platforms, PublishQueue,
+        Section, Signing, Variables,
+    },
+    connect::ConnectFlow,
+    connector::{
+        facebook::Facebook,
+        settings::{FacebookSettings, HostPolicy, SettingsError},
+        transport::{HttpTransport, Transport},
+    },
+    connectors::Connectors,
+    consume::Consumer,
+    dispatch::Dispatcher,
+    health::HealthCheck,
+    platform::Platform,
+    publish::Publisher,
+    queue::{self, DeadLetters, Queue},
+    read::Reader,
+    store::Store,
+    telemetry::{self, Function, Metrics},
+    variables,
+    vault::Vault,
+    webhook::{Inbound, Receiver},
+};
+
+/// A use case, and the address of the API if it is configured.
+#[derive(Debug)]
+pub struct Wired<T> {
+    /// The use case.
+    pub app: T,
+    /// Where the outside world reaches the API; derived from each request if absent.
+    pub public_url: Option<Url>,
+}
+
+/// What every function has.
+struct Base {
+    core: Core,
+    clients: Clients,
+    clock: Arc<dyn Clock>,
+    function: Function,
+}
+
+impl Base {
+    /// Reads the configuration and starts the log, then warms up what the first event would pay for.
+    async fn of<S: Section>(function: Function, variables: &dyn Variables) -> Result<(Self, S), BadConfiguration> {
+        let (core, rest) = config::read::<(Core, S)>(variables)?;
+        telemetry::init(core.log);
+        let clients = Clients::from_environment().await;
+        clients.warm_up(&core.state_table).await;
+        Ok((Self { core, clients, clock: Arc::new(SystemClock), function }, rest))
+    }
+
+    fn store(&self) -> Store {
+        Store::new(self.clients.dynamodb(), &self.core.state_table)
+    }
+
+    fn vault(&self, config: &config::Vault) -> Vault {
+        Vault::new(self.clients.kms(), self.clients.dynamodb(), config, self.function, self.clock.clone())
+    }
+
+    fn apps(&self, facebook: FacebookApp) -> Apps {
+        Apps::new(self.clients.secrets_manager(), self.clock.clone()).with(Platform::Facebook, facebook.secret)
+    }
+
+    fn queue(&self, config: PublishQueue) -> Queue {
+        Queue::new(self.clients.sqs(), config.url)
+    }
+
+    fn metrics(&self) -> Metrics {
+        Metrics::new(self.function, self.clock.clone())
+    }
+
+    fn hosts(&self) -> HostPolicy {
+        match self.core.environment {
+            Environment::Local => HostPolicy::StandIn,
+            Environment::Dev | Environment::Staging | Environment::Production => HostPolicy::PlatformOnly,
+        }
+    }
+
+    fn transport(&self) -> Arc<dyn Transport> {
+        let transport = HttpTransport::new(self.hosts());
+        transport.warm_up();
+        Arc::new(transport)
+    }
+
+    fn connectors(&self, platforms: &Platforms) -> Result<Connectors, BadConfiguration> {
+        let settings = facebook(platforms, self.hosts())?;
+        if settings.version_has_ended(self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()) {
+            // Meta does not refuse an ended version, it answers with another: nobody else would ever notice.
+            tracing::error!(version = settings.version(), "this version of the Graph API has ended");
+        }
+        Ok(Connectors::new(Arc::new(Facebook::new(settings))))
+    }
+
+    fn wired<T>(self, app: T) -> Wired<T> {
+        Wired { app, public_url: self.core.public_url }
+    }
+}
+
+fn facebook(platforms: &Platforms, hosts: HostPolicy) -> Result<FacebookSettings, BadConfiguration> {
+    let mut settings = FacebookSettings::default();
+    let named = |name: &'static str| move |_: SettingsError| BadConfiguration::of(name, "not accepted");
+    if let Some(url) = &platforms.facebook_graph_url {
+        settings.set_graph_url(url.as_str(), hosts).map_err(named(variables::FACEBOOK_GRAPH_URL))?;
+    }
+    if let Some(url) = &platforms.facebook_dialog_url {
+        settings.set_dialog_url(url.as_str(), hosts).map_err(named(variables::FACEBOOK_DIALOG_URL))?;
+    }
+    if let Some(version) = &platforms.facebook_graph_version {
+        settings.set_version(version).map_err(named(variables::FACEBOOK_GRAPH_VERSION))?;
+    }
+    if let Some(time) = platforms.facebook_settle_time {
+        let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
+        settings.set_settle_seconds(seconds).map_err(named(variables::FACEBOOK_SETTLE_SECONDS))?;
+    }
+    Ok(settings)
+}
+
+/// `functions/authorizer`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn authorizer(variables: &dyn Variables) -> Result<Authorizer, BadConfiguration> {
+    let (base, ()) = Base::of::<()>(Function::Authorizer, variables).await?;
+    Ok(Authorizer { store: base.store(), clock: base.clock.clone() })
+}
+
+/// `functions/publish`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, BadConfiguration> {
+    let (base, (queue, platforms)) = Base::of::<(PublishQueue, Platforms)>(Function::Publish, variables).await?;
+    let app = Publisher {
+        store: base.store(),
+        queue: base.queue(queue),
+        connectors: base.connectors(&platforms)?,
+        clock: base.clock.clone(),
+    };
+    Ok(base.wired(app))
+}
+
+/// `functions/consumer`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn consumer(variables: &dyn Variables) -> Result<Arc<Consumer>, BadConfiguration> {
+    type Sections = (config::Vault, PublishQueue, DeadLetterQueue, FacebookApp, Platforms);
+    let (base, (vault, queue, dead, app, platforms)) = Base::of::<Sections>(Function::Consumer, variables).await?;
+    Ok(Arc::new(Consumer {
+        store: base.store(),
+        queue: base.queue(queue),
+        dead_letters: DeadLetters::new(base.clients.sqs(), dead.url),
+        vault: base.vault(&vault),
+        apps: base.apps(app),
+        connectors: base.connectors(&platforms)?,
+        transport: base.transport(),
+        clock: base.clock.clone(),
+        metrics: base.metrics(),
+    }))
+}
+
+/// `functions/dispatch`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn dispatcher(variables: &dyn Variables) -> Result<Dispatcher, BadConfiguration> {
+    let (base, queue) = Base::of::<PublishQueue>(Function::Dispatch, variables).await?;
+    Ok(Dispatcher { store: base.store(), queue: base.queue(queue), clock: base.clock.clone(), metrics: base.metrics() })
+}
+
+/// `functions/oauth`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn connect_flow(variables: &dyn Variables) -> Result<Wired<ConnectFlow>, BadConfiguration> {
+    type Sections = (config::Vault, FacebookApp, Platforms);
+    let (base, (vault, app, platforms)) = Base::of::<Sections>(Function::Oauth, variables).await?;
+    let app = ConnectFlow {
+        store: base.store(),
+        vault: base.vault(&vault),
+        apps: base.apps(app),
+        connectors: base.connectors(&platforms)?,
+        transport: base.transport(),
+        clock: base.clock.clone(),
+        allow_loopback: base.core.environment == Environment::Local,
+    };
+    Ok(base.wired(app))
+}
+
+/// `functions/health` and `functions/refresh`, which differ in what is due.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn health_check(function: Function, variables: &dyn Variables) -> Result<HealthCheck, BadConfiguration> {
+    type Sections = (config::Vault, FacebookApp, Platforms);
+    let (base, (vault, app, platforms)) = Base::of::<Sections>(function, variables).await?;
+    Ok(HealthCheck {
+        store: base.store(),
+        vault: base.vault(&vault),
+        apps: base.apps(app),
+        connectors: base.connectors(&platforms)?,
+        transport: base.transport(),
+        clock: base.clock.clone(),
+        metrics: base.metrics(),
+    })
+}
+
+/// `functions/webhooks`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn receiver(variables: &dyn Variables) -> Result<Wired<Receiver>, BadConfiguration> {
+    type Sections = (InboundQueue, FacebookApp, Platforms);
+    let (base, (queue, app, platforms)) = Base::of::<Sections>(Function::Webhooks, variables).await?;
+    let app = Receiver {
+        store: base.store(),
+        queue: queue::Inbound::new(base.clients.sqs(), queue.url),
+        apps: base.apps(app),
+        connectors: base.connectors(&platforms)?,
+        clock: base.clock.clone(),
+        metrics: base.metrics(),
+    };
+    Ok(base.wired(app))
+}
+
+/// `functions/inbound`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn inbound(variables: &dyn Variables) -> Result<Inbound, BadConfiguration> {
+    let (base, platforms) = Base::of::<Platforms>(Function::Inbound, variables).await?;
+    Ok(Inbound { store: base.store(), connectors: base.connectors(&platforms)?, clock: base.clock.clone() })
+}
+
+/// `functions/api`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn reader(variables: &dyn Variables) -> Result<Wired<Reader>, BadConfiguration> {
+    type Sections = (PublishQueue, DeadLetterQueue, Signing);
+    let (base, (queue, dead, signing)) = Base::of::<Sections>(Function::Api, variables).await?;
+    let app = Reader {
+        store: base.store(),
+        queue: base.queue(queue),
+        dead_letters: DeadLetters::new(base.clients.sqs(), dead.url),
+        signing_keys: SigningKeys::new(base.clients.secrets_manager(), signing.secret, base.clock.clone()),
+        clock: base.clock.clone(),
+    };
+    Ok(base.wired(app))
+}
