@@ -69,6 +69,26 @@ async fn a_tenant_has_one_data_key_a_month_however_many_functions_seal() {
 }
 
 #[tokio::test]
+async fn kms_unwraps_a_data_key_for_its_own_tenant_and_purpose_only() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    store(&world.vault(&resources).0, "a").await;
+    let rows = world.dynamodb().scan().table_name("Vault").send().await.unwrap().items.unwrap();
+    let wrapped = rows.iter().find_map(|row| row.get("wrapped_key")).unwrap().as_b().unwrap().clone();
+    let kms = aws_sdk_kms::Client::new(&world.config);
+    let unwraps = async |owner: &str, purpose: &str, version: &str| {
+        let call = kms.decrypt().key_id(&resources.token_key).ciphertext_blob(wrapped.clone());
+        let call = call.encryption_context("tenant", tenant(owner).to_string());
+        call.encryption_context("purpose", purpose).encryption_context("version", version).send().await.is_ok()
+    };
+    assert!(unwraps("a", "postd-tokens", "1").await);
+    assert!(!unwraps("b", "postd-tokens", "1").await);
+    assert!(!unwraps("a", "other", "1").await);
+    assert!(!unwraps("a", "postd-tokens", "2").await);
+    assert!(kms.decrypt().key_id(&resources.token_key).ciphertext_blob(wrapped).send().await.is_err());
+}
+
+#[tokio::test]
 async fn a_new_month_brings_a_new_key_and_the_old_one_still_opens() {
     let world = World::start().await;
     let (vault, _) = world.vault(&world.vault_resources().await);
