@@ -276,6 +276,7 @@ fn fresh(options: &Options, base: &str) -> World {
         base: base.to_owned(),
         ids: Ids::new(options.seed),
         users: BTreeMap::new(),
+        businesses: BTreeMap::new(),
         pages: BTreeMap::new(),
         posts: BTreeMap::new(),
         photos: BTreeMap::new(),
