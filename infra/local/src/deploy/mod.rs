@@ -165,6 +165,3 @@ fn binary(metadata: &Node, code_uri: Option<&str>) -> Option<String> {
     let last = code_uri.and_then(|uri| uri.trim_end_matches('/').rsplit('/').next());
     told.or(last).filter(|name| !name.is_empty()).map(str::to_owned)
 }
-
-#[cfg(test)]
-mod tests;

@@ -159,11 +159,13 @@ impl Environment {
     }
 
     /// After the answer: waits until the function asks for more, then freezes it and keeps it; or gives it up at the deadline.
-    pub(super) async fn settle(self: Arc<Self>) {
+    pub(super) async fn settle(self: Arc<Self>, freeze: bool) {
         let Some(deadline) = self.in_hand().take().map(|in_hand| in_hand.deadline) else { return };
         match timeout_at(deadline, self.ready()).await {
             Ok(Ok(())) => {
-                self.process().freeze();
+                if freeze {
+                    self.process().freeze();
+                }
                 let api = Arc::clone(&self.api);
                 api.keep_idle(self);
             }

@@ -83,6 +83,8 @@ pub(crate) struct Settings {
     pub(crate) environment: BTreeMap<String, String>,
     /// The most environments of a function that reserves none.
     pub(crate) most_environments: u32,
+    /// Whether environments stand still between events.
+    pub(crate) freeze: bool,
     pub(crate) logs: Logs,
 }
 
@@ -144,8 +146,9 @@ impl Lambda {
             Err(error) => self.settings.logs.say(Level::Error, binary, format!("failed after {took} ms: {error}")),
         }
         // The caller has its answer; the environment is busy until it asks for the next event.
+        let freeze = self.settings.freeze;
         tokio::spawn(async move {
-            environment.settle().await;
+            environment.settle(freeze).await;
             drop(permit);
         });
         result
@@ -178,6 +181,12 @@ impl Lambda {
     /// Kills every environment and closes the Runtime API.
     pub(crate) async fn stop(&self) {
         self.runtime_api.stop().await;
+        self.server.abort();
+    }
+
+    /// Kills every environment and waits for none.
+    pub(crate) fn kill(&self) {
+        self.runtime_api.kill();
         self.server.abort();
     }
 
@@ -214,6 +223,3 @@ fn function_error(body: &[u8]) -> InvokeError {
         message: field("errorMessage", "the function gave no message"),
     }
 }
-
-#[cfg(test)]
-mod tests;

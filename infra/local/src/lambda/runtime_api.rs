@@ -94,12 +94,21 @@ impl RuntimeApi {
     }
 
     pub(super) async fn stop(&self) {
-        self.stopping.send_replace(true);
-        lock(&self.idle).clear();
-        let alive: Vec<Arc<Environment>> = lock(&self.alive).values().cloned().collect();
-        for environment in alive {
+        for environment in self.begin_stop() {
             environment.stop().await;
         }
+    }
+
+    pub(super) fn kill(&self) {
+        for environment in self.begin_stop() {
+            environment.discard();
+        }
+    }
+
+    fn begin_stop(&self) -> Vec<Arc<Environment>> {
+        self.stopping.send_replace(true);
+        lock(&self.idle).clear();
+        lock(&self.alive).values().cloned().collect()
     }
 
     fn environment(&self, id: &str) -> Option<Arc<Environment>> {

@@ -158,6 +158,3 @@ enum ParseError {
     Yaml(serde_norway::Error),
     Template(Error),
 }
-
-#[cfg(test)]
-mod tests;
