@@ -120,7 +120,6 @@ impl Clients {
 }
 
 /// What every client has in common.
-#[expect(deprecated, reason = "the new name of `ProfileFiles` is in a crate that we would name for this alone")]
 fn defaults() -> ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
@@ -132,8 +131,15 @@ fn defaults() -> ConfigLoader {
         .build();
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_BACKOFF);
     aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .profile_files(aws_config::profile::profile_file::ProfileFiles::builder().build())
+        .profile_files(no_files())
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries)
+}
+
+/// One empty file in place of `~/.aws/config`: a function is configured by its environment alone.
+#[expect(deprecated, reason = "the new names are in a crate that we would depend on for these alone")]
+fn no_files() -> aws_config::profile::profile_file::ProfileFiles {
+    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build()
 }
