@@ -4,10 +4,11 @@ use jiff::{SignedDuration, ToSpan};
 use shared::{
     clock::Clock,
     secret::AccessToken,
+    telemetry::Chain,
     vault::{Expected, Purpose, Vault, VaultError},
 };
 
-use crate::{World, connection, faults::Canned, tenant, vault::tokens};
+use crate::{World, connection, faults::Canned, logs, tenant, vault::tokens};
 
 async fn store(vault: &Vault, owner: &str) {
     let page = [("1".to_owned(), AccessToken::new("page"))];
@@ -164,4 +165,18 @@ async fn without_its_table_the_vault_is_closed_and_says_so() {
     resources.table = "Elsewhere".into();
     let (vault, _) = world.vault(&resources);
     assert!(matches!(open(&vault, "a").await, Err(VaultError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn an_answer_of_kms_that_cannot_be_read_is_not_repeated_in_the_error() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    store(&world.vault(&resources).0, "a").await;
+    let (vault, kms) = world.vault(&resources);
+    let broken = Canned::start(&[(200, r#"{"KeyId":"k","Plaintext":"canary!!","#)]).await;
+    kms.to(&broken.endpoint);
+    let error = open(&vault, "a").await.unwrap_err();
+    assert!(matches!(error, VaultError::Unavailable { .. }));
+    assert!(!format!("{error:?} {}", Chain(&error)).contains("canary"), "{error:?}");
+    assert!(!logs::of_this_test().contains("canary"));
 }
