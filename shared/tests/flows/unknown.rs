@@ -102,7 +102,7 @@ async fn f46_a_post_that_a_person_wrote_meanwhile_is_not_taken_for_ours() {
     let post = world.post(&id).await;
     assert_eq!(post["state"], "published", "{post:#}");
     assert_ne!(post["targets"][0]["remote_id"], theirs.as_str());
-    assert_eq!(world.page().len(), 2);
+    assert_eq!(world.page().len(), 1);
 }
 
 #[tokio::test]
@@ -151,7 +151,7 @@ async fn f18_unreadable_messages_end_in_the_dead_letter_queue_and_cost_their_nei
     let mut bodies: Vec<_> =
         world.receive(&world.dead_letter_queue, 60).await.into_iter().map(|message| message.body).collect();
     bodies.sort();
-    assert_eq!(bodies, ["[]", "not json", "null", "{}", r#"{"v":1}"#]);
+    assert_eq!(bodies, ["[]", "not json", "null", r#"{"v":1}"#, "{}"]);
 }
 
 #[tokio::test]

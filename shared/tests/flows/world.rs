@@ -343,9 +343,11 @@ impl World {
         id.into_owned()
     }
 
-    /// What stands on the bakery's Page, the newest first.
+    /// What our app put on the bakery's Page, the newest first. (People write there, too.)
     pub(crate) fn page(&self) -> Vec<simulator::facebook::PostView> {
-        self.simulator.facebook().page(seed::BAKERY).unwrap().posts
+        let mut posts = self.simulator.facebook().page(seed::BAKERY).unwrap().posts;
+        posts.retain(|post| post.application.is_some());
+        posts
     }
 
     /// A second tenant beside this one.
