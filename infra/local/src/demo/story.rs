@@ -22,7 +22,6 @@ const LOOK: Duration = Duration::from_millis(50);
 
 pub(crate) struct Story<'a> {
     client: Client,
-    simulator: String,
     report: &'a mut Report,
     connection: String,
     /// What must stand on the Page in the end, once each.
@@ -35,7 +34,6 @@ impl<'a> Story<'a> {
     pub(crate) fn new(cloud: &Cloud, report: &'a mut Report) -> Self {
         Self {
             client: Client::new(cloud.api_url(), &cloud.simulator_url(), cloud.api_key()),
-            simulator: cloud.simulator_url(),
             report,
             connection: String::new(),
             expected: Vec::new(),
@@ -81,7 +79,7 @@ impl<'a> Story<'a> {
     }
 
     async fn publish_now(&mut self) -> Result<(), Failure> {
-        let photo = format!("{}/_simulator/sample.png", self.simulator);
+        let photo = "https://bakery.example.com/oven.jpg";
         let posts = [
             ("a text", json!({ "text": "Fresh bread from six in the morning." })),
             ("a link", json!({ "text": "This week's menu", "link": "https://bakery.example.com/menu" })),
