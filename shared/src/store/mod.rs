@@ -28,7 +28,7 @@ pub use due::DueTarget;
 pub use hooks::{HookEvent, Receipt};
 pub use posts::{Page, PostSummary, Reservation};
 pub use sessions::Session;
-pub use targets::{Cancellation, Claim, ClaimRequest, DeadLetter, Settled};
+pub use targets::{Cancellation, Claim, ClaimRequest, DeadLetter, Rivals, Settled};
 pub use tenancy::{ApiKey, TenantRow};
 
 /// A row as DynamoDB knows it.

@@ -227,6 +227,13 @@ impl World {
         self.read("GET /v1/posts/{post}", &format!("/v1/posts/{id}")).await.unwrap()
     }
 
+    /// What happened to a post, in order.
+    pub(crate) async fn events(&self, id: &str) -> Vec<String> {
+        let timeline = self.read("GET /v1/posts/{post}/timeline", &format!("/v1/posts/{id}/timeline")).await.unwrap();
+        let entries = timeline["entries"].as_array().unwrap();
+        entries.iter().map(|entry| entry["event"].as_str().unwrap().to_owned()).collect()
+    }
+
     /// Receives what is visible, works on it and answers the queue like the event source mapping does. How many messages
     /// there were.
     pub(crate) async fn pump(&self) -> usize {
