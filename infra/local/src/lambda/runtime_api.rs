@@ -39,9 +39,9 @@ impl RuntimeApi {
         Self { address, alive: Mutex::default(), idle: Mutex::default(), stopping: watch::Sender::new(false) }
     }
 
-    /// What an environment finds in `AWS_LAMBDA_RUNTIME_API`.
+    /// What an environment finds in `AWS_LAMBDA_RUNTIME_API`: with a path, so with a scheme too.
     pub(super) fn address_for(&self, environment: &str) -> String {
-        format!("{}/{environment}", self.address)
+        format!("http://{}/{environment}", self.address)
     }
 
     /// Takes a new environment in, unless everything is stopping.
