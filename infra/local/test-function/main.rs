@@ -36,11 +36,12 @@ fn main() -> io::Result<()> {
         let event: Value = serde_json::from_slice(&body).unwrap_or(Value::Null);
         let (path, answer) = match event.get("do").and_then(Value::as_str).unwrap_or_default() {
             "exit" => std::process::exit(3),
-            "hang" => loop {
-                thread::sleep(Duration::from_secs(1));
-            },
+            "hang" => hang(),
             "fail" => ("error", json!({"errorType": "Refused", "errorMessage": "as told"})),
-            "environment" => ("response", json!(variables)),
+            "environment" => {
+                let variables = variables.iter().cloned().map(|(name, value)| (name, Value::String(value)));
+                ("response", Value::Object(variables.collect()))
+            }
             "headers" => ("response", json!(headers)),
             "count" => ("response", json!({"count": count, "pid": std::process::id()})),
             "log" => {
@@ -50,6 +51,12 @@ fn main() -> io::Result<()> {
             _ => ("response", respond(&event, count)),
         };
         runtime.call("POST", &format!("invocation/{request_id}/{path}"), &answer.to_string())?;
+    }
+}
+
+fn hang() -> ! {
+    loop {
+        thread::sleep(Duration::from_secs(1));
     }
 }
 
@@ -66,11 +73,17 @@ fn respond(event: &Value, count: u32) -> Value {
         let body = event.get("body").and_then(Value::as_str).unwrap_or_default();
         return match serde_json::from_str::<Value>(body) {
             // The caller says what the function answers.
+            Ok(order) if order.get("hang").is_some() => hang(),
             Ok(answer) if answer.get("answer").is_some() => answer.get("answer").cloned().unwrap_or_default(),
-            Ok(_) | Err(_) => json!({"statusCode": 200, "headers": {"content-type": "application/json"}, "body": event.to_string()}),
+            Ok(_) | Err(_) => {
+                json!({"statusCode": 200, "headers": {"content-type": "application/json"}, "body": event.to_string()})
+            }
         };
     }
     let records = event.get("Records").and_then(Value::as_array).cloned().unwrap_or_default();
+    if records.iter().any(|record| record.get("body") == Some(&json!("exit"))) {
+        std::process::exit(3);
+    }
     let failed = records.iter().filter(|record| record.get("body") == Some(&json!("fail")));
     let failed: Vec<Value> = failed.map(|record| json!({"itemIdentifier": record.get("messageId")})).collect();
     json!({"batchItemFailures": failed})

@@ -119,7 +119,10 @@ impl Poller {
         let returned = match outcome {
             Outcome::AllDone => BTreeSet::new(),
             Outcome::AllReturned(reason) => {
-                self.say(Level::Warn, format!("{} messages stay in the queue: {reason}", batch.len()));
+                self.say(
+                    Level::Warn,
+                    format!("{} of {} messages stay in the queue: {reason}", batch.len(), batch.len()),
+                );
                 return;
             }
             Outcome::Returned(ids) => {

@@ -77,8 +77,7 @@ impl Environment {
         api: &Arc<RuntimeApi>,
     ) -> Result<Arc<Self>, InvokeError> {
         let id = Uuid::now_v7().simple().to_string();
-        let process =
-            Process::start(definition, settings, &api.address_for(&id)).map_err(InvokeError::Init)?;
+        let process = Process::start(definition, settings, &api.address_for(&id)).map_err(InvokeError::Init)?;
         let (sender, receiver) = mpsc::channel(1);
         let environment = Arc::new(Self {
             id,
@@ -160,8 +159,10 @@ impl Environment {
 
     /// After the answer: waits until the function asks for more, then freezes it and keeps it; or gives it up at the deadline.
     pub(super) async fn settle(self: Arc<Self>, freeze: bool) {
-        let Some(deadline) = self.in_hand().take().map(|in_hand| in_hand.deadline) else { return };
-        match timeout_at(deadline, self.ready()).await {
+        let Some(deadline) = self.in_hand().as_ref().map(|in_hand| in_hand.deadline) else { return };
+        let settled = timeout_at(deadline, self.ready()).await;
+        self.in_hand().take();
+        match settled {
             Ok(Ok(())) => {
                 if freeze {
                     self.process().freeze();
@@ -184,7 +185,10 @@ impl Environment {
     /// The Runtime API's `/response` and `/error`; false when this is not the event in hand.
     pub(super) fn answer(&self, request_id: &str, answer: Answer) -> bool {
         let mut in_hand = self.in_hand();
-        let sender = in_hand.as_mut().filter(|in_hand| in_hand.request_id == request_id).and_then(|in_hand| in_hand.answer.take());
+        let sender = in_hand
+            .as_mut()
+            .filter(|in_hand| in_hand.request_id == request_id)
+            .and_then(|in_hand| in_hand.answer.take());
         // Whoever waited may have given up at the deadline in this very moment.
         sender.is_some_and(|sender| sender.send(answer).is_ok())
     }
@@ -198,12 +202,13 @@ impl Environment {
         self.process().ended().is_none()
     }
 
+    /// It has answered and will ask for more any moment.
+    pub(super) fn is_settling(&self) -> bool {
+        self.in_hand().as_ref().is_some_and(|in_hand| in_hand.answer.is_none())
+    }
+
     pub(super) fn info(&self) -> EnvironmentInfo {
-        EnvironmentInfo {
-            id: self.id.clone(),
-            pid: self.process().pid(),
-            busy: *self.phase.borrow() == Phase::Working,
-        }
+        EnvironmentInfo { id: self.id.clone(), pid: self.process().pid(), busy: *self.phase.borrow() == Phase::Working }
     }
 
     /// Kills the process; the next event gets a new one.

@@ -94,12 +94,13 @@ async fn f16_without_report_batch_item_failures_the_list_is_ignored() {
 #[tokio::test]
 async fn a_batch_whose_function_dies_stays_in_the_queue() {
     let queues = Queues::start(REPORTS).await;
-    // Not a batch: the poller hands over what the queue holds, so the function is told to die by its initialisation.
-    queues.send("{}").await;
-    until("handed over", async || queues.running.logged("answered in")).await;
-    let pid = queues.running.cloud.environments("Worker")[0].pid;
-    let killed = std::process::Command::new("kill").arg("-KILL").arg(pid.to_string()).status().unwrap();
-    assert!(killed.success());
+    queues.send("exit").await;
+    until("the function has died", async || queues.running.logged("exit status: 3")).await;
+    until("the poller has noticed", async || queues.running.logged("1 of 1 messages stay in the queue")).await;
+    assert_eq!(queues.figures("Jobs").await, (0, 1));
     queues.send("fine").await;
-    until("done by a new environment", async || queues.figures("Jobs").await == (0, 0)).await;
+    until("a new environment goes on", async || {
+        queues.running.logged("answered in") && queues.figures("Jobs").await == (0, 1)
+    })
+    .await;
 }

@@ -11,12 +11,16 @@ async fn refusal(template: &str) -> String {
 }
 
 fn worker(properties: &str) -> String {
-    format!("Resources:\n  Worker:\n    Type: AWS::Serverless::Function\n    Properties: {{ {FUNCTION}, {properties} }}\n")
+    format!(
+        "Resources:\n  Worker:\n    Type: AWS::Serverless::Function\n    Properties: {{ {FUNCTION}, {properties} }}\n"
+    )
 }
 
 #[tokio::test]
 async fn what_is_not_understood_is_named() {
-    let queue = |properties: &str| format!("Resources: {{ Jobs: {{ Type: AWS::SQS::Queue, Properties: {{ {properties} }} }} }}");
+    let queue = |properties: &str| {
+        format!("Resources: {{ Jobs: {{ Type: AWS::SQS::Queue, Properties: {{ {properties} }} }} }}")
+    };
     let cases = [
         (
             "Resources: { Bucket: { Type: AWS::S3::Bucket } }".to_owned(),
@@ -26,7 +30,10 @@ async fn what_is_not_understood_is_named() {
         (queue("VisibilityTimeout: soon"), "Jobs: \"soon\" is not a number"),
         (queue("QueueName: !Ref Nothing"), "Jobs.QueueName: there is neither a parameter nor a resource Nothing"),
         (queue("QueueName: !GetAtt Jobs.Arn"), "Jobs.QueueName needs Jobs, which cannot be created before it"),
-        (queue("QueueName: !Cidr x"), "template.Resources.Jobs.Properties.QueueName: the local cloud does not know the function Cidr"),
+        (
+            queue("QueueName: !Cidr x"),
+            "template.Resources.Jobs.Properties.QueueName: the local cloud does not know the function Cidr",
+        ),
         (
             worker("Events: { Upload: { Type: S3 } }"),
             "Worker.Events.Upload: the local cloud does not know the event type S3",
@@ -35,7 +42,10 @@ async fn what_is_not_understood_is_named() {
             worker("Events: { Noon: { Type: Schedule, Properties: { Schedule: cron(0 12 * * ? *) } } }"),
             "Worker.Events.Noon: the local cloud knows only rate(…) schedules, not cron(0 12 * * ? *)",
         ),
-        (worker("Layers: [x]"), "Worker: the local cloud does not know the property Layers of AWS::Serverless::Function"),
+        (
+            worker("Layers: [x]"),
+            "Worker: the local cloud does not know the property Layers of AWS::Serverless::Function",
+        ),
         ("Resources: {}\nHooks: {}".to_owned(), "Hooks: the local cloud does not know this section"),
     ];
     for (template, expected) in cases {
@@ -67,7 +77,8 @@ async fn a_missing_template_and_a_missing_binary_are_named() {
     let error = Cloud::start(options).await.unwrap_err().to_string();
     assert!(error.starts_with("no template at ") && error.contains("other.yaml"), "{error}");
 
-    let template = "Resources: { Worker: { Type: AWS::Serverless::Function, Properties: { CodeUri: functions/nothing } } }";
+    let template =
+        "Resources: { Worker: { Type: AWS::Serverless::Function, Properties: { CodeUri: functions/nothing } } }";
     let error = refusal(template).await;
     assert!(error.ends_with("nothing has not been built: leave out --no-build"), "{error}");
 }
