@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::json;
 
 use super::properties::{Authorizer, Event, Function, HttpApi, HttpApiEvent, Mapping, ScheduleEvent};
 use super::{FUNCTION, HTTP_API, MAPPING, binary, properties, read};
@@ -105,10 +105,7 @@ fn function(resource: &Resource, scope: &Scope<'_>, described: &mut Described) -
 }
 
 fn trigger(place: &str, function: &str, name: &str, event: Event, described: &mut Described) -> Result<(), Error> {
-    let properties = match event.properties {
-        Json::Null => Json::Object(serde_json::Map::new()),
-        properties => properties,
-    };
+    let properties = if event.properties.is_null() { json!({}) } else { event.properties };
     match event.kind.as_str() {
         "HttpApi" => {
             let event: HttpApiEvent = read(properties, place, "the event HttpApi")?;

@@ -73,9 +73,9 @@ impl Gateway {
         routes.sort_by_key(|route| route.key.precedence());
         let authorizers =
             api.authorizers.into_iter().map(|(name, definition)| (name, Authorizer::new(definition))).collect();
-        let served = Arc::new(Served { routes, authorizers, lambda, logs });
-        let router = Router::new().fallback(handle).with_state(served);
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let shared = Arc::new(Served { routes, authorizers, lambda, logs });
+        let service =
+            Router::new().fallback(handle).with_state(shared).into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
             // It ends only with its task.
             let _ended = axum::serve(listener, service).await;

@@ -48,7 +48,7 @@ impl Queues {
         let url = self.running.cloud.resource(queue).unwrap();
         let request = self.client.get_queue_attributes().queue_url(url).attribute_names(QueueAttributeName::All);
         let attributes = request.send().await.unwrap().attributes.unwrap();
-        let figure = |name: QueueAttributeName| attributes[&name].parse().unwrap();
+        let figure = |name: QueueAttributeName| attributes.get(&name).unwrap().parse().unwrap();
         (
             figure(QueueAttributeName::ApproximateNumberOfMessages),
             figure(QueueAttributeName::ApproximateNumberOfMessagesNotVisible),

@@ -89,7 +89,7 @@ impl Running {
     }
 
     pub(crate) async fn call(&self, request: http::request::Builder, body: &[u8]) -> (u16, HeaderMap, Value) {
-        let (parts, _) = request.body(()).unwrap().into_parts();
+        let (parts, ()) = request.body(()).unwrap().into_parts();
         let uri = format!("{}{}", self.cloud.api_url(), parts.uri);
         let mut request = Request::builder().method(parts.method).uri(uri);
         *request.headers_mut().unwrap() = parts.headers;
