@@ -22,6 +22,7 @@ use aws_sdk_dynamodb::{
 use zeroize::Zeroizing;
 
 use crate::{
+    aws::Failure,
     clock::Clock,
     config,
     connector::TokenSet,
@@ -342,12 +343,16 @@ fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> VaultError {
     VaultError::Refused { what: TABLE, source: Arc::new(error) }
 }
 
-/// A transaction that was cancelled by a condition is a conflict; one that met another transaction may be repeated.
+/// A transaction that a condition cancelled is a conflict; one that met another transaction may be repeated.
 fn transaction_error(error: SdkError<TransactWriteItemsError>) -> VaultError {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            let failed = cancelled.cancellation_reasons().iter().any(|r| r.code() == Some("ConditionalCheckFailed"));
-            if failed { VaultError::Conflict } else { VaultError::Unavailable { what: TABLE, source: Arc::new(error) } }
+            let reasons = cancelled.cancellation_reasons();
+            if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+                VaultError::Conflict
+            } else {
+                VaultError::Unavailable { what: TABLE, source: Failure::from(error).cause }
+            }
         }
         Some(_) | None => service_error(TABLE, error),
     }

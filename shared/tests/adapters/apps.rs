@@ -6,9 +6,14 @@ use jiff::SignedDuration;
 use shared::{
     apps::{Apps, Refreshed, SecretError, SigningKeys},
     platform::Platform,
+    telemetry::Chain,
 };
 
-use crate::{World, faults::Detour};
+use crate::{
+    World,
+    faults::{Canned, Detour},
+    logs,
+};
 
 const OPERATION: &str = "SecretsManager.GetSecretValue";
 
@@ -117,6 +122,18 @@ async fn an_unusable_secret_is_named_with_what_it_lacks_and_never_shown() {
     let error = secret(&apps).await.unwrap_err();
     assert_eq!(error.to_string(), "the secret facebook app is unusable: `webhook_verify_token` is missing");
     assert!(!format!("{error:?}").contains("canary"));
+}
+
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_not_repeated_in_the_error() {
+    let world = World::start().await;
+    let (apps, detour) = apps(&world, &stored("one")).await;
+    let broken = Canned::start(&[(200, r#"{"SecretString":"canary","ARN":"#)]).await;
+    detour.to(&broken.endpoint);
+    let error = secret(&apps).await.unwrap_err();
+    assert!(matches!(error, SecretError::Unavailable(_)));
+    assert!(!format!("{error:?} {}", Chain(&error)).contains("canary"), "{error:?}");
+    assert!(!logs::of_this_test().contains("canary"));
 }
 
 #[tokio::test]

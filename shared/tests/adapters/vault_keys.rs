@@ -4,10 +4,11 @@ use jiff::{SignedDuration, ToSpan};
 use shared::{
     clock::Clock,
     secret::AccessToken,
+    telemetry::Chain,
     vault::{Expected, Purpose, Vault, VaultError},
 };
 
-use crate::{World, connection, faults::Canned, tenant, vault::tokens};
+use crate::{World, connection, faults::Canned, logs, tenant, vault::tokens};
 
 async fn store(vault: &Vault, owner: &str) {
     let page = [("1".to_owned(), AccessToken::new("page"))];
@@ -65,6 +66,26 @@ async fn a_tenant_has_one_data_key_a_month_however_many_functions_seal() {
         fresh.grant(tenant("a"), connection(&number.to_string()), Purpose::Refresh).await.unwrap();
     }
     assert_eq!(world.emulators.counts().since(&before).calls("KMS.Decrypt"), 1, "all are sealed with the same key");
+}
+
+#[tokio::test]
+async fn kms_unwraps_a_data_key_for_its_own_tenant_and_purpose_only() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    store(&world.vault(&resources).0, "a").await;
+    let rows = world.dynamodb().scan().table_name("Vault").send().await.unwrap().items.unwrap();
+    let wrapped = rows.iter().find_map(|row| row.get("wrapped_key")).unwrap().as_b().unwrap().clone();
+    let kms = aws_sdk_kms::Client::new(&world.config);
+    let unwraps = async |owner: &str, purpose: &str, version: &str| {
+        let call = kms.decrypt().key_id(&resources.token_key).ciphertext_blob(wrapped.clone());
+        let call = call.encryption_context("tenant", tenant(owner).to_string());
+        call.encryption_context("purpose", purpose).encryption_context("version", version).send().await.is_ok()
+    };
+    assert!(unwraps("a", "postd-tokens", "1").await);
+    assert!(!unwraps("b", "postd-tokens", "1").await);
+    assert!(!unwraps("a", "other", "1").await);
+    assert!(!unwraps("a", "postd-tokens", "2").await);
+    assert!(kms.decrypt().key_id(&resources.token_key).ciphertext_blob(wrapped).send().await.is_err());
 }
 
 #[tokio::test]
@@ -164,4 +185,18 @@ async fn without_its_table_the_vault_is_closed_and_says_so() {
     resources.table = "Elsewhere".into();
     let (vault, _) = world.vault(&resources);
     assert!(matches!(open(&vault, "a").await, Err(VaultError::Refused { .. })));
+}
+
+#[tokio::test]
+async fn an_answer_of_kms_that_cannot_be_read_is_not_repeated_in_the_error() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    store(&world.vault(&resources).0, "a").await;
+    let (vault, kms) = world.vault(&resources);
+    let broken = Canned::start(&[(200, r#"{"KeyId":"k","Plaintext":"canary!!","#)]).await;
+    kms.to(&broken.endpoint);
+    let error = open(&vault, "a").await.unwrap_err();
+    assert!(matches!(error, VaultError::Unavailable { .. }));
+    assert!(!format!("{error:?} {}", Chain(&error)).contains("canary"), "{error:?}");
+    assert!(!logs::of_this_test().contains("canary"));
 }

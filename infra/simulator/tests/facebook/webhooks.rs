@@ -279,6 +279,14 @@ async fn an_event_can_be_made_by_hand() {
     let forged = json!({"id": BAKERY, "value": {}, "wrong_signature": true});
     stage.control("POST", "webhooks/send", &forged).await;
     assert!(!receiver.next().await.is_signed());
+    let change = |id: &str| json!({"id": id, "time": 1, "changes": [{"field": "feed", "value": {"post_id": id}}]});
+    let envelope = json!({"object": "page", "entry": [change("1"), change("2")]});
+    stage.control("POST", "webhooks/envelope", &json!({ "envelope": envelope })).await;
+    let batch = receiver.next().await;
+    assert!(batch.is_signed());
+    assert_eq!(batch.json(), envelope);
+    let foreign = json!({"envelope": {"object": "instagram", "entry": []}});
+    assert_eq!(stage.control("POST", "webhooks/envelope", &foreign).await.status, 400);
     let unknown = json!({"object": "user", "id": ADA, "value": {}});
     assert_eq!(stage.control("POST", "webhooks/send", &unknown).await.status, 400);
 }

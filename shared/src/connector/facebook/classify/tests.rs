@@ -26,6 +26,7 @@ const READ_BACK: Disposition = Disposition::ReadBack;
 #[case::page_limit(32, None, "facebook.rate.page", RETRY, RETRY)]
 #[case::parameter(100, None, "facebook.parameter.invalid", FAIL, FAIL)]
 #[case::missing_object(100, Some(33), "facebook.object.missing", READ_BACK, FAIL)]
+#[case::app_unknown(101, None, "facebook.app.unknown", Disposition::Operator, Disposition::Operator)]
 #[case::session(102, None, "facebook.token.invalid", RECONNECT, RECONNECT)]
 #[case::session_expired(102, Some(463), "facebook.token.expired", RECONNECT, RECONNECT)]
 #[case::token(190, None, "facebook.token.invalid", RECONNECT, RECONNECT)]

@@ -52,7 +52,7 @@ fn the_listing_is_asked_for_the_time_of_the_publish() {
     assert_eq!(url.path(), "/v26.0/100/published_posts");
     let query: std::collections::BTreeMap<_, _> = url.query_pairs().into_owned().collect();
     let since = "2026-11-21T09:55:00Z".parse::<Timestamp>().unwrap().as_second();
-    let until = "2026-11-21T10:01:00Z".parse::<Timestamp>().unwrap().as_second();
+    let until = "2026-11-21T10:01:01Z".parse::<Timestamp>().unwrap().as_second();
     assert_eq!(query["since"], since.to_string());
     assert_eq!(query["until"], until.to_string());
     assert_eq!(query["limit"], "25");
