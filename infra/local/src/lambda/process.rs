@@ -145,7 +145,6 @@ fn variables(definition: &FunctionDefinition, settings: &Settings, runtime_api: 
         ("LANG", "en_US.UTF-8".to_owned()),
         ("TZ", ":UTC".to_owned()),
         ("PATH", "/usr/local/bin:/usr/bin:/bin".to_owned()),
-        ("RUST_BACKTRACE", "1".to_owned()),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
