@@ -7,13 +7,13 @@
 use std::{collections::BTreeMap, error::Error, fmt, sync::Arc};
 
 use aws_lc_rs::hmac;
-use aws_sdk_secretsmanager::error::ProvideErrorMetadata;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
 use tokio::sync::Mutex;
 
 use crate::{
+    aws::Failure,
     clock::Clock,
     platform::Platform,
     secret::{AppCredentials, AppSecret, VerifyToken},
@@ -148,24 +148,18 @@ impl<T> Cached<T> {
     }
 
     async fn ask(&self) -> Result<T, SecretError> {
-        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await.map_err(refusal)?;
+        let answer = self.client.get_secret_value().secret_id(&self.arn).send().await.map_err(failed)?;
         let unusable = |problem| SecretError::Unusable { secret: self.name, problem };
         let text = SecretString::from(answer.secret_string.ok_or(unusable("it is not text"))?);
         (self.parse)(text.expose_secret()).map_err(unusable)
     }
 }
 
-fn refusal<E>(error: aws_sdk_secretsmanager::error::SdkError<E>) -> SecretError
-where
-    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-{
-    let client_fault = error.raw_response().is_some_and(|response| response.status().is_client_error());
-    let code = error.as_service_error().and_then(|error| error.code().map(str::to_owned));
-    match code {
-        Some(code) if client_fault && !code.contains("Throttl") => {
-            SecretError::Refused { code, source: Arc::new(error) }
-        }
-        Some(_) | None => SecretError::Unavailable(Arc::new(error)),
+fn failed(failure: impl Into<Failure>) -> SecretError {
+    let Failure { refusal, cause: source } = failure.into();
+    match refusal {
+        Some(code) => SecretError::Refused { code, source },
+        None => SecretError::Unavailable(source),
     }
 }
 

@@ -1,6 +1,10 @@
 //! The AWS clients: one connection pool, one TLS set-up, a limit on every call, and nothing that a cold start must wait for.
 
-use std::{sync::OnceLock, time::Duration};
+use std::{
+    error::Error,
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
 
 use aws_config::{
     BehaviorVersion, ConfigLoader, Region, SdkConfig,
@@ -8,7 +12,11 @@ use aws_config::{
     retry::RetryConfig,
     timeout::TimeoutConfig,
 };
-use aws_sdk_dynamodb::{config::Credentials, error::SdkError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    config::Credentials,
+    error::{ProvideErrorMetadata, SdkError},
+    types::AttributeValue,
+};
 use aws_smithy_http_client::tls;
 
 use crate::telemetry::Chain;
@@ -120,7 +128,6 @@ impl Clients {
 }
 
 /// What every client has in common.
-#[expect(deprecated, reason = "the new name of `ProfileFiles` is in a crate that we would name for this alone")]
 fn defaults() -> ConfigLoader {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
@@ -132,8 +139,51 @@ fn defaults() -> ConfigLoader {
         .build();
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_BACKOFF);
     aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .profile_files(aws_config::profile::profile_file::ProfileFiles::builder().build())
+        .profile_files(no_files())
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries)
+}
+
+/// One empty file in place of `~/.aws/config`: a function is configured by its environment alone.
+#[expect(deprecated, reason = "the new names are in a crate that we would depend on for these alone")]
+fn no_files() -> aws_config::profile::profile_file::ProfileFiles {
+    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
+    ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build()
+}
+
+/// Why a call failed, as text. The SDK's own error holds the raw answer and shows it in `Debug`, and an answer of KMS or
+/// Secrets Manager that could not be parsed may hold a secret: so that error goes no further than this.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Cause(String);
+
+/// A call that failed.
+pub(crate) struct Failure {
+    /// The service's code, if it refused for good; `None` if there was no answer or the trouble passes by itself.
+    pub(crate) refusal: Option<String>,
+    /// Why.
+    pub(crate) cause: Arc<Cause>,
+}
+
+impl<E: ProvideErrorMetadata + Error + Send + Sync + 'static> From<SdkError<E>> for Failure {
+    fn from(error: SdkError<E>) -> Self {
+        let client_fault = error.raw_response().is_some_and(|response| response.status().is_client_error());
+        let code = error.as_service_error().and_then(ProvideErrorMetadata::code);
+        let refusal = code.filter(|code| client_fault && !passes(code)).map(str::to_owned);
+        Self { refusal, cause: Arc::new(Cause(Chain(&error).to_string())) }
+    }
+}
+
+/// Whether a refusal with this code is about the moment and not about the request.
+fn passes(code: &str) -> bool {
+    code.contains("Throttl")
+        || matches!(
+            code,
+            "LimitExceededException"
+                | "ProvisionedThroughputExceededException"
+                | "RequestLimitExceeded"
+                | "TransactionConflictException"
+                | "TransactionInProgressException"
+        )
 }

@@ -6,13 +6,14 @@
 use std::{error::Error, sync::Arc};
 
 use aws_sdk_sqs::{
-    error::ProvideErrorMetadata,
+    error::{ProvideErrorMetadata, SdkError},
     types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry},
 };
 use jiff::{SignedDuration, civil::Date};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    aws::Failure,
     connector::Act,
     ids::{ConnectionId, PostId, TargetId, TenantId},
     platform::Platform,
@@ -122,16 +123,15 @@ pub enum QueueError {
     },
 }
 
-impl<E> From<aws_sdk_sqs::error::SdkError<E>> for QueueError
+impl<E> From<SdkError<E>> for QueueError
 where
     E: ProvideErrorMetadata + Error + Send + Sync + 'static,
 {
-    fn from(error: aws_sdk_sqs::error::SdkError<E>) -> Self {
-        let client_fault = error.raw_response().is_some_and(|response| response.status().is_client_error());
-        let code = error.as_service_error().and_then(|error| error.code().map(str::to_owned));
-        match code {
-            Some(code) if client_fault && !code.contains("Throttl") => Self::Refused { code, source: Arc::new(error) },
-            Some(_) | None => Self::Unavailable(Arc::new(error)),
+    fn from(error: SdkError<E>) -> Self {
+        let Failure { refusal, cause: source } = error.into();
+        match refusal {
+            Some(code) => Self::Refused { code, source },
+            None => Self::Unavailable(source),
         }
     }
 }

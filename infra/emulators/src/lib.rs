@@ -14,7 +14,7 @@ mod setup;
 mod sqs;
 
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,6 +97,21 @@ impl Stop {
             let _stopped = receiver.wait_for(|stopped| *stopped).await;
         }
     }
+}
+
+/// Removes what instances have kept in a state directory; anything else in it stays.
+///
+/// # Errors
+/// When a file cannot be removed.
+pub fn forget(state_directory: &Path) -> std::io::Result<()> {
+    let files = ["dynamodb.sqlite", "dynamodb.sqlite-shm", "dynamodb.sqlite-wal", "kms.json", "secrets.json", "sqs.json"];
+    for file in files {
+        match std::fs::remove_file(state_directory.join(file)) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+            Ok(()) | Err(_) => {}
+        }
+    }
+    Ok(())
 }
 
 /// A running instance; dropping it stops it.

@@ -286,6 +286,17 @@ impl Emulators {
         Ok(key_field(&created, "Arn"))
     }
 
+    /// Gives a key an alias (`alias/…`), or moves an existing one to it.
+    ///
+    /// # Errors
+    /// When the service refuses.
+    pub async fn create_alias(&self, alias: &str, key: &str) -> Result<(), Error> {
+        let exists = self.kms("DescribeKey", &json!({"KeyId": alias})).await.is_ok();
+        let operation = if exists { "UpdateAlias" } else { "CreateAlias" };
+        self.kms(operation, &json!({"AliasName": alias, "TargetKeyId": key})).await?;
+        Ok(())
+    }
+
     /// Creates a text secret, or gives an existing one this value; gives its ARN.
     ///
     /// # Errors

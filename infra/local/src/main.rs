@@ -1,2 +1,79 @@
-//! Local cloud.
-fn main() {}
+//! `cargo run -p local`: starts the local cloud and runs it until Ctrl-C.
+
+mod arguments;
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::process::ExitCode;
+
+use clap::Parser as _;
+use local::{Cloud, Options};
+use tokio::signal::unix::{SignalKind, signal};
+
+use arguments::{Arguments, Command};
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let done = match arguments.command {
+        None => run(arguments.run.options()).await,
+        Some(Command::Run(run_arguments)) => run(run_arguments.options()).await,
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // With standard error gone there is nobody to tell.
+            let _told = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let kept = options.state_directory.clone();
+    let cloud = tokio::select! {
+        cloud = Cloud::start(options) => cloud?,
+        _asked = tokio::signal::ctrl_c() => return Ok(()),
+        _asked = terminate.recv() => return Ok(()),
+    };
+    let state = kept.map_or_else(
+        || "in memory, gone when this ends (keep it with --state-dir)".to_owned(),
+        |directory| format!("kept in {} (start over with --fresh)", directory.display()),
+    );
+    let welcome = format!(
+        "\npostd runs on this machine.\n\n  \
+           API        {}\n  \
+           API key    {}\n  \
+           simulator  {}\n  \
+           AWS        {}  (AWS_ENDPOINT_URL; any credentials, region us-east-1)\n  \
+           state      {state}\n\n  \
+           curl -H 'Authorization: Bearer {}' {}/v1/posts\n\n\
+         Ctrl-C stops it.\n",
+        cloud.api_url(),
+        cloud.api_key(),
+        cloud.simulator_url(),
+        cloud.aws_url(),
+        cloud.api_key(),
+        cloud.api_url(),
+    );
+    writeln!(io::stdout(), "{welcome}")?;
+    tokio::select! {
+        asked = tokio::signal::ctrl_c() => asked?,
+        _asked = terminate.recv() => {}
+    }
+    cloud.shutdown().await?;
+    Ok(())
+}
+
+/// An error with everything that led to it.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

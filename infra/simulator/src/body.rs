@@ -20,17 +20,22 @@ pub(crate) enum Severed {
 #[derive(Debug)]
 pub(crate) struct Answer {
     rest: Option<Bytes>,
+    /// The promised length.
+    length: u64,
     breaks_off: bool,
+    /// The beginning went out: pausing once makes hyper flush it before the connection closes.
+    paused: bool,
 }
 
 impl Answer {
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self { rest: Some(bytes), breaks_off: false }
+        Self { length: bytes.len() as u64, rest: Some(bytes), breaks_off: false, paused: false }
     }
 
-    /// Sends the first half of `bytes` only.
+    /// Promises all of `bytes` and sends the first half.
     pub(crate) fn broken(bytes: &Bytes) -> Self {
-        Self { rest: Some(bytes.slice(..bytes.len() / 2)), breaks_off: true }
+        let rest = Some(bytes.slice(..bytes.len() / 2));
+        Self { length: bytes.len() as u64, rest, breaks_off: true, paused: false }
     }
 }
 
@@ -38,12 +43,16 @@ impl Body for Answer {
     type Data = Bytes;
     type Error = Severed;
 
-    fn poll_frame(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Severed>>> {
-        Poll::Ready(match self.rest.take() {
-            Some(bytes) if !bytes.is_empty() => Some(Ok(Frame::data(bytes))),
-            Some(_) | None if self.breaks_off => Some(Err(Severed::Closed)),
-            Some(_) | None => None,
-        })
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Severed>>> {
+        match self.rest.take() {
+            Some(bytes) if !bytes.is_empty() => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(_) | None if self.breaks_off && !self.paused => {
+                self.paused = true;
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            Some(_) | None => Poll::Ready(self.breaks_off.then_some(Err(Severed::Closed))),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
@@ -51,10 +60,7 @@ impl Body for Answer {
     }
 
     fn size_hint(&self) -> SizeHint {
-        match &self.rest {
-            Some(bytes) if !self.breaks_off => SizeHint::with_exact(bytes.len() as u64),
-            Some(_) => SizeHint::default(),
-            None => SizeHint::with_exact(0),
-        }
+        let sent = if self.rest.is_none() && !self.breaks_off { self.length } else { 0 };
+        SizeHint::with_exact(self.length - sent)
     }
 }

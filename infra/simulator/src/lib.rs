@@ -1,8 +1,4 @@
-//! Strict, stateful fakes of the platforms that postd publishes to, over HTTP on this machine.
-//!
-//! [`Simulator::start`] gives a running one; [`Simulator::facebook`] looks inside. The rules come from
-//! `platforms/meta.md` and Meta's published contract, never from postd's own connector: what the real platform refuses is
-//! refused here, with the platform's code.
+#![doc = include_str!("../README.md")]
 
 mod body;
 mod call;

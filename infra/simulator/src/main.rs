@@ -5,6 +5,7 @@ use simulator::{APP_ID, APP_SECRET, Error, Options, Simulator, VERIFY_TOKEN};
 use std::fmt::Write as _;
 use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::process::ExitCode;
 
 /// Runs the platform simulators until Ctrl-C.
 #[derive(Debug, Parser)]
@@ -31,8 +32,19 @@ struct Arguments {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let arguments = Arguments::parse();
+async fn main() -> ExitCode {
+    match run(Arguments::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+            // Nothing is left to do when even that cannot be written.
+            let _ = writeln!(std::io::stderr(), "{error}{cause}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let simulator = start(arguments).await?;
     std::io::stdout().write_all(greeting(&simulator).as_bytes())?;
     tokio::signal::ctrl_c().await?;

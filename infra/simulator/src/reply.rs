@@ -32,6 +32,10 @@ impl Reply {
         Self::new(200, "image/svg+xml", body)
     }
 
+    pub(crate) fn png(body: &'static [u8]) -> Self {
+        Self::new(200, "image/png", body)
+    }
+
     pub(crate) fn redirect(location: &str) -> Self {
         Self::new(302, "text/plain", "").header("location", location)
     }

@@ -2,7 +2,7 @@
 
 use std::{error::Error, sync::Arc};
 
-use aws_sdk_kms::error::{ProvideErrorMetadata, SdkError};
+use crate::aws::Failure;
 
 /// Why a token could not be read or written. None of these says anything about the token.
 #[derive(Debug, Clone, thiserror::Error)]
@@ -63,23 +63,12 @@ impl From<super::envelope::Unreadable> for VaultError {
 pub(super) struct Unexpected(pub(super) &'static str);
 
 /// What a failed call to KMS or DynamoDB means.
-pub(super) fn service_error<E>(what: &'static str, error: SdkError<E>) -> VaultError
-where
-    E: ProvideErrorMetadata + Error + Send + Sync + 'static,
-{
-    let client_fault = error.raw_response().is_some_and(|response| response.status().is_client_error());
-    let code = error.as_service_error().and_then(|error| error.code()).unwrap_or_default();
-    match code {
+pub(super) fn service_error(what: &'static str, failure: impl Into<Failure>) -> VaultError {
+    let Failure { refusal, cause: source } = failure.into();
+    match refusal.as_deref() {
         // KMS says so when the wrapped key is damaged, of another KMS key, or was wrapped for another tenant.
-        "InvalidCiphertextException" | "IncorrectKeyException" => VaultError::Corrupt,
-        "LimitExceededException"
-        | "ProvisionedThroughputExceededException"
-        | "RequestLimitExceeded"
-        | "TransactionConflictException"
-        | "TransactionInProgressException" => VaultError::Unavailable { what, source: Arc::new(error) },
-        code if client_fault && !code.is_empty() && !code.contains("Throttl") => {
-            VaultError::Refused { what, source: Arc::new(error) }
-        }
-        _ => VaultError::Unavailable { what, source: Arc::new(error) },
+        Some("InvalidCiphertextException" | "IncorrectKeyException") => VaultError::Corrupt,
+        Some(_) => VaultError::Refused { what, source },
+        None => VaultError::Unavailable { what, source },
     }
 }

@@ -22,6 +22,7 @@ use aws_sdk_dynamodb::{
 use zeroize::Zeroizing;
 
 use crate::{
+    aws::Failure,
     clock::Clock,
     config,
     connector::TokenSet,
@@ -39,6 +40,8 @@ const KMS: &str = "KMS";
 const TABLE: &str = "the Vault table";
 /// How many writes DynamoDB takes in one transaction.
 const TRANSACTION: usize = 100;
+/// How often a new login is written over a grant that a refresh keeps changing at the same moment.
+const LOGIN_ATTEMPTS: u32 = 4;
 
 /// What a token is opened for: part of the log line of every opening.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,11 +133,38 @@ impl Vault {
         destinations: &[(String, AccessToken)],
         expected: Expected,
     ) -> Result<u64, VaultError> {
-        let replaced = match expected {
-            Expected::Absent => None,
-            Expected::Version(version) => Some(version),
-            Expected::Any => self.version(tenant, connection).await?,
-        };
+        let mut writes = Vec::with_capacity(1 + destinations.len());
+        for (destination, token) in destinations {
+            let row = Row { tenant, connection, field: Field::Destination(destination) };
+            let sealed = self.seal(&row, contents::write_destination(token)).await?;
+            writes.push(write(self.put(&row, sealed))?);
+        }
+        match expected {
+            Expected::Absent => self.put_over(tenant, connection, tokens, &writes, None).await,
+            Expected::Version(version) => self.put_over(tenant, connection, tokens, &writes, Some(version)).await,
+            Expected::Any => {
+                let mut outcome = Err(VaultError::Conflict);
+                for _ in 0..LOGIN_ATTEMPTS {
+                    let stored = self.version(tenant, connection).await?;
+                    outcome = self.put_over(tenant, connection, tokens, &writes, stored).await;
+                    if !matches!(outcome, Err(VaultError::Conflict)) {
+                        break;
+                    }
+                }
+                outcome
+            }
+        }
+    }
+
+    /// Stores the grant in place of version `replaced`, and everything else with it; says the new version.
+    async fn put_over(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        tokens: &TokenSet,
+        others: &[TransactWriteItem],
+        replaced: Option<u64>,
+    ) -> Result<u64, VaultError> {
         let version = replaced.map_or(1, |version| version.saturating_add(1));
         let row = Row { tenant, connection, field: Field::Grant };
         let sealed = self.seal(&row, contents::write_grant(tokens)).await?;
@@ -146,13 +176,8 @@ impl Vault {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
         };
-        let mut writes = vec![write(grant)?];
-        for (destination, token) in destinations {
-            let row = Row { tenant, connection, field: Field::Destination(destination) };
-            let sealed = self.seal(&row, contents::write_destination(token)).await?;
-            writes.push(write(self.put(&row, sealed))?);
-        }
-        self.transact(writes).await?;
+        let writes: Vec<_> = [write(grant)?].into_iter().chain(others.iter().cloned()).collect();
+        self.transact(&writes).await?;
         Ok(version)
     }
 
@@ -214,7 +239,7 @@ impl Vault {
             let delete = Delete::builder().table_name(&self.keys.table).set_key(Some(key)).build();
             writes.push(TransactWriteItem::builder().delete(delete.map_err(unbuildable)?).build());
         }
-        self.transact(writes).await
+        self.transact(&writes).await
     }
 
     async fn seal(&self, row: &Row<'_>, plain: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, VaultError> {
@@ -294,7 +319,7 @@ impl Vault {
 
     /// Writes in order, each transaction whole or not at all. The SDK gives each a token of its own, so that a repeated
     /// attempt whose first answer was lost does not meet its own effect as a conflict.
-    async fn transact(&self, writes: Vec<TransactWriteItem>) -> Result<(), VaultError> {
+    async fn transact(&self, writes: &[TransactWriteItem]) -> Result<(), VaultError> {
         for chunk in writes.chunks(TRANSACTION) {
             let transaction = self.keys.dynamodb.transact_write_items().set_transact_items(Some(chunk.to_vec()));
             transaction.send().await.map_err(transaction_error)?;
@@ -318,12 +343,16 @@ fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> VaultError {
     VaultError::Refused { what: TABLE, source: Arc::new(error) }
 }
 
-/// A transaction that was cancelled by a condition is a conflict; one that met another transaction may be repeated.
+/// A transaction that a condition cancelled is a conflict; one that met another transaction may be repeated.
 fn transaction_error(error: SdkError<TransactWriteItemsError>) -> VaultError {
     match error.as_service_error() {
         Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            let failed = cancelled.cancellation_reasons().iter().any(|r| r.code() == Some("ConditionalCheckFailed"));
-            if failed { VaultError::Conflict } else { VaultError::Unavailable { what: TABLE, source: Arc::new(error) } }
+            let reasons = cancelled.cancellation_reasons();
+            if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
+                VaultError::Conflict
+            } else {
+                VaultError::Unavailable { what: TABLE, source: Failure::from(error).cause }
+            }
         }
         Some(_) | None => service_error(TABLE, error),
     }

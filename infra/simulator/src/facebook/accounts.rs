@@ -10,7 +10,7 @@ use super::tokens::Caller;
 use super::world::{Page, World};
 use crate::call::Call;
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const ACCOUNT_DEFAULTS: [&str; 6] = ["access_token", "category", "category_list", "name", "id", "tasks"];
 
@@ -27,24 +27,77 @@ impl World {
         let Caller::User { token, .. } = caller else { return Err(no_active_user()) };
         let fields = render::requested(call, &ACCOUNT_DEFAULTS)?;
         render::check(&fields, "Page", &[spec::PAGE_FIELDS])?;
-        let grant = self.grants.get(&user).ok_or_else(|| GraphError::dead_token(458))?;
-        if !grant.scopes.contains("pages_show_list") {
-            return Err(GraphError::permission(200, "Requires pages_show_list permission to manage the object"));
+        self.may_list(&user, "pages_show_list")?;
+        let in_business = |page: &String| {
+            self.businesses.values().any(|business| business.owned.contains(page) || business.client.contains(page))
+        };
+        let roles = self.users.get(&user).map(|user| &user.roles);
+        let pages =
+            roles.into_iter().flat_map(|roles| roles.keys()).filter(|page| !in_business(page)).cloned().collect();
+        self.list_pages(pages, &user, token, call, &fields, now)
+    }
+
+    /// `GET /me/businesses`.
+    pub(crate) fn list_businesses(&self, caller: &Caller, id: &str, call: &Call) -> Result<Value, GraphError> {
+        let user = own_user(caller, id, "businesses", "get")?;
+        self.may_list(user, "business_management")?;
+        let own = self.businesses.values().filter(|business| business.user == user);
+        let entries = own.map(|business| Entry { key: business.id.clone(), item: business }).collect();
+        let slice = paging::slice(entries, call, &self.base, false)?;
+        let data: Vec<Value> =
+            slice.items.into_iter().map(|business| json!({"id": business.id, "name": business.name})).collect();
+        Ok(paging::envelope(&data, slice.paging))
+    }
+
+    /// `GET /{business}/owned_pages` and `/client_pages`.
+    pub(crate) fn list_business_pages(
+        &mut self,
+        caller: &Caller,
+        id: &str,
+        edge: &str,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Value, GraphError> {
+        let business = self.businesses.get(id).ok_or_else(|| GraphError::missing("get", id))?;
+        let Caller::User { user, token } = caller else { return Err(GraphError::missing("get", id)) };
+        if business.user != *user {
+            return Err(GraphError::missing("get", id));
         }
-        let entries: Vec<Entry<String>> = self
-            .users
-            .get(&user)
-            .map(|user| user.roles.keys().filter(|page| grant.pages.contains(*page)).cloned().collect::<Vec<_>>())
-            .unwrap_or_default()
-            .into_iter()
-            .map(|page| Entry { key: page.clone(), item: page })
-            .collect();
+        self.may_list(user, "business_management")?;
+        self.may_list(user, "pages_show_list")?;
+        let pages = if edge == "owned_pages" { business.owned.clone() } else { business.client.clone() };
+        let fields = render::requested(call, &["name", "id"])?;
+        render::check(&fields, "Page", &[spec::PAGE_FIELDS])?;
+        self.list_pages(pages, user, token, call, &fields, now)
+    }
+
+    /// The ticked ones among `pages`.
+    fn list_pages(
+        &mut self,
+        pages: Vec<String>,
+        user: &str,
+        user_token: &str,
+        call: &Call,
+        fields: &[Field],
+        now: Timestamp,
+    ) -> Result<Value, GraphError> {
+        let ticked = |page: &String| self.grants.get(user).is_some_and(|grant| grant.pages.contains(page));
+        let entries: Vec<Entry<String>> =
+            pages.into_iter().filter(ticked).map(|page| Entry { key: page.clone(), item: page }).collect();
         let slice = paging::slice(entries, call, &self.base, false)?;
         let mut data = Vec::new();
         for page in slice.items {
-            data.push(self.page_for_user(&page, &user, token, &fields, now)?);
+            data.push(self.page_for_user(&page, user, user_token, fields, now)?);
         }
         Ok(paging::envelope(&data, slice.paging))
+    }
+
+    fn may_list(&self, user: &str, scope: &str) -> Result<(), GraphError> {
+        let grant = self.grants.get(user).ok_or_else(|| GraphError::dead_token(458))?;
+        if grant.scopes.contains(scope) {
+            return Ok(());
+        }
+        Err(GraphError::permission(200, &format!("Requires {scope} permission to manage the object")))
     }
 
     /// `GET /{page}`, by the Page itself or by a person with a role there.

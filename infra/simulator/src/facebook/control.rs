@@ -39,6 +39,17 @@ struct Send {
     wrong_signature: bool,
 }
 
+/// A webhook with several entries or changes, or of a shape of its own.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SendWhole {
+    envelope: Value,
+    #[serde(default)]
+    duplicate: bool,
+    #[serde(default)]
+    wrong_signature: bool,
+}
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct ByHand {
@@ -120,6 +131,7 @@ pub(crate) async fn serve(facebook: &Facebook, path: &[&str], call: &Call) -> Re
             Err(problem) => Err(problem),
         },
         (&Method::POST, ["webhooks", "send"]) => read(call).and_then(|send| send_webhook(facebook, &send)),
+        (&Method::POST, ["webhooks", "envelope"]) => read(call).and_then(|send| send_envelope(facebook, &send)),
         (&Method::POST, ["settings"]) => read::<Settings>(call).map(|settings| {
             apply(facebook, &settings);
             json(200, &done)
@@ -167,7 +179,16 @@ async fn set_webhook(facebook: &Facebook, settings: &WebhookSettings) -> Result<
 
 fn send_webhook(facebook: &Facebook, send: &Send) -> Result<Reply, String> {
     let options = SendOptions { duplicate: send.duplicate, wrong_signature: send.wrong_signature };
-    if facebook.send_webhook(&send.object, &send.id, &send.field, &send.value, options) {
+    queued(facebook.send_webhook(&send.object, &send.id, &send.field, &send.value, options))
+}
+
+fn send_envelope(facebook: &Facebook, send: &SendWhole) -> Result<Reply, String> {
+    let options = SendOptions { duplicate: send.duplicate, wrong_signature: send.wrong_signature };
+    queued(facebook.send_envelope(&send.envelope, options))
+}
+
+fn queued(queued: bool) -> Result<Reply, String> {
+    if queued {
         Ok(json(202, &literal!({"success": true})))
     } else {
         Err("the app is not subscribed to that object and field".to_owned())

@@ -134,6 +134,14 @@ impl World {
                 self.strict(call, "GET", edge, &[spec::ACCOUNTS_GET, paging::PARAMS])?;
                 self.list_accounts(caller, node, call, now)
             }
+            "businesses" => {
+                self.strict(call, "GET", edge, &[paging::PARAMS])?;
+                self.list_businesses(caller, node, call)
+            }
+            "owned_pages" | "client_pages" => {
+                self.strict(call, "GET", edge, &[paging::PARAMS])?;
+                self.list_business_pages(caller, node, edge, call, now)
+            }
             "permissions" => {
                 self.strict(call, "GET", edge, &[spec::PERMISSIONS_GET, paging::PARAMS])?;
                 self.list_permissions(caller, node, call)

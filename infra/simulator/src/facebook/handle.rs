@@ -217,6 +217,23 @@ impl Facebook {
         sent
     }
 
+    /// Sends a whole envelope as it is, to wherever the app hears about its object; `false` when it hears nothing.
+    #[must_use]
+    pub fn send_envelope(&self, envelope: &Value, options: SendOptions) -> bool {
+        let now = self.now();
+        let manner = Manner { duplicate: options.duplicate, wrong_signature: options.wrong_signature };
+        let mut world = self.world();
+        let object = envelope.get("object").and_then(Value::as_str).unwrap_or_default();
+        let Some(url) = world.subscriptions.get(object).map(|subscription| subscription.callback.clone()) else {
+            return false;
+        };
+        let id = envelope.pointer("/entry/0/id").and_then(Value::as_str).unwrap_or_default();
+        world.queue(url, envelope, id, manner, now);
+        drop(world);
+        self.ring();
+        true
+    }
+
     /// Back to the beginning: posts, tokens, faults, webhooks, log.
     pub fn reset(&self) {
         *self.world() = fresh(&self.inner.options, &self.inner.base);
@@ -276,6 +293,7 @@ fn fresh(options: &Options, base: &str) -> World {
         base: base.to_owned(),
         ids: Ids::new(options.seed),
         users: BTreeMap::new(),
+        businesses: BTreeMap::new(),
         pages: BTreeMap::new(),
         posts: BTreeMap::new(),
         photos: BTreeMap::new(),

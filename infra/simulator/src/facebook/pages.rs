@@ -69,3 +69,8 @@ pub(crate) fn picture() -> Reply {
             .to_owned(),
     )
 }
+
+/// A small photo, so that photo posts can be tried without a network.
+pub(crate) fn sample_photo() -> Reply {
+    Reply::png(include_bytes!("sample.png"))
+}

@@ -1,6 +1,6 @@
 //! The world at the beginning: two people, their Pages, a post that somebody wrote by hand.
 
-use super::world::{Page, Post, User, Visibility, World};
+use super::world::{Business, Page, Post, User, Visibility, World};
 use jiff::{SignedDuration, Timestamp};
 
 /// Ada Example: the first person of the login page.
@@ -15,6 +15,10 @@ pub const CAFE: &str = "100000000000102";
 pub const ODDITIES: &str = "100000000000103";
 /// Example Bookshop: Ada and Grace share it.
 pub const BOOKSHOP: &str = "100000000000104";
+/// Example Franchise: Ada's through [`HOLDING`] only.
+pub const FRANCHISE: &str = "100000000000105";
+/// Example Holding: a business portfolio that owns a Page.
+pub const HOLDING: &str = "200000000000001";
 /// Example Garden: Grace's.
 pub const GARDEN: &str = "100000000000201";
 /// Example Hardware: Grace's.
@@ -35,6 +39,7 @@ pub(crate) fn fill(world: &mut World, now: Timestamp) {
         (CAFE, "Example Café Zürich", Some("examplecafe"), "Cafe", 640),
         (ODDITIES, "Example Oddities 🧿", None, "Shopping & Retail", 12),
         (BOOKSHOP, "Example Bookshop", Some("examplebookshop"), "Bookstore", 310),
+        (FRANCHISE, "Example Franchise", None, "Bakery", 220),
         (GARDEN, "Example Garden", Some("examplegarden"), "Nursery & Gardening Store", 150),
         (HARDWARE, "Example Hardware", None, "Hardware Store", 101),
     ];
@@ -54,7 +59,13 @@ pub(crate) fn fill(world: &mut World, now: Timestamp) {
         (
             ADA,
             "Ada Example",
-            &[(BAKERY, &ALL_TASKS), (CAFE, &NO_CONTENT), (ODDITIES, &NO_INSIGHTS), (BOOKSHOP, &ALL_TASKS)],
+            &[
+                (BAKERY, &ALL_TASKS),
+                (CAFE, &NO_CONTENT),
+                (ODDITIES, &NO_INSIGHTS),
+                (BOOKSHOP, &ALL_TASKS),
+                (FRANCHISE, &ALL_TASKS),
+            ],
         ),
         (GRACE, "Grace Example", &[(GARDEN, &ALL_TASKS), (HARDWARE, &ALL_TASKS), (BOOKSHOP, &ALL_TASKS)]),
     ];
@@ -62,6 +73,14 @@ pub(crate) fn fill(world: &mut World, now: Timestamp) {
         let roles = roles.iter().map(|(page, tasks)| ((*page).to_owned(), tasks.to_vec())).collect();
         world.users.insert(id.to_owned(), User { id: id.to_owned(), name: name.to_owned(), roles });
     }
+    let holding = Business {
+        id: HOLDING.to_owned(),
+        name: "Example Holding".to_owned(),
+        user: ADA.to_owned(),
+        owned: vec![FRANCHISE.to_owned()],
+        client: Vec::new(),
+    };
+    world.businesses.insert(holding.id.clone(), holding);
     write_by_hand(world, BAKERY, "We open at seven tomorrow.", now);
 }
 

@@ -7,7 +7,7 @@ use super::handle::Facebook;
 use super::log::LoggedCall;
 use super::photos::{Download, local_address};
 use super::tokens::Caller;
-use super::{control, pages};
+use super::{control, pages, versions};
 use crate::APP_ID;
 use crate::body::Severed;
 use crate::call::{Call, Unreadable};
@@ -36,8 +36,12 @@ impl Facebook {
         let segments = call.segments();
         match segments.as_slice() {
             ["_simulator", "pictures", ..] => return Ok(pages::picture()),
+            ["_simulator", "sample.png"] => return Ok(pages::sample_photo()),
             ["_simulator", rest @ ..] => return Ok(control::serve(self, rest, &call).await),
-            ["dialog", "oauth"] | [_, "dialog", "oauth"] => return Ok(self.serve_dialog(&call)),
+            ["dialog", "oauth"] => return Ok(self.serve_dialog(&call)),
+            [version, "dialog", "oauth"] if matches!(versions::serving(version, self.now()), Some(Ok(_))) => {
+                return Ok(self.serve_dialog(&call));
+            }
             _ => {}
         }
         if call.method == Method::GET && call.token().is_none() {

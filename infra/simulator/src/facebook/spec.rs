@@ -182,7 +182,7 @@ pub(crate) const SUBSCRIBED_FIELDS: &str = "\
     affiliation attire awards bio birthday business_integrity call_permission_reply call_settings_update calls \
     category checkins comment_poll_response company_overview conversations culinary_team current_location \
     description email feature_access_list feed follow founded general_info general_manager group_feed hometown \
-    hours inbox_labels invalid_topic_placeholder invoice_access_bank_slip_events invoice_access_invoice_change \
+    hours inbox_labels invoice_access_bank_slip_events invoice_access_invoice_change \
     invoice_access_invoice_draft_change invoice_access_onboarding_status_active leadgen leadgen_fat \
     leadgen_update live_videos local_delivery location marketing_message_clicks marketing_message_deliveries \
     marketing_message_delivery_failed marketing_message_echoes marketing_message_reads \

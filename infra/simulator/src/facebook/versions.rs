@@ -16,7 +16,13 @@ const ENDS: [(u32, i64); 5] =
 pub(crate) fn serving(segment: &str, now: Timestamp) -> Option<Result<u32, GraphError>> {
     let (major, minor) = segment.strip_prefix('v')?.split_once('.')?;
     let (major, minor) = (major.parse::<u32>().ok()?, minor.parse::<u32>().ok()?);
-    let existed = (1..=NEWEST).contains(&major) && (minor == 0 || (major == 2 && minor <= 12));
+    // Only the second and third had minor versions.
+    let last_minor = match major {
+        2 => 12,
+        3 => 3,
+        _ => 0,
+    };
+    let existed = (1..=NEWEST).contains(&major) && minor <= last_minor;
     if !existed {
         return Some(Err(GraphError::unknown_path(segment)));
     }

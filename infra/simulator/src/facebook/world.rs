@@ -28,6 +28,17 @@ pub(crate) struct User {
     pub(crate) roles: BTreeMap<String, Vec<&'static str>>,
 }
 
+/// A business portfolio: its Pages are on no `accounts` list.
+#[derive(Clone, Debug)]
+pub(crate) struct Business {
+    pub(crate) id: String,
+    pub(crate) name: String,
+    /// Who belongs to it.
+    pub(crate) user: String,
+    pub(crate) owned: Vec<String>,
+    pub(crate) client: Vec<String>,
+}
+
 /// A Page.
 #[derive(Clone, Debug)]
 pub(crate) struct Page {
@@ -111,6 +122,7 @@ pub(crate) struct World {
     pub(crate) base: String,
     pub(crate) ids: Ids,
     pub(crate) users: BTreeMap<String, User>,
+    pub(crate) businesses: BTreeMap<String, Business>,
     pub(crate) pages: BTreeMap<String, Page>,
     pub(crate) posts: BTreeMap<String, Post>,
     pub(crate) photos: BTreeMap<String, Photo>,

@@ -161,7 +161,7 @@ mod tests {
     fn one_dead_metric_does_not_blank_the_others() {
         let mut flow = flow();
         called(flow.advance(None));
-        let mut step = flow.advance(Some(&refusal(400, 100, None)));
+        let mut step = flow.advance(Some(&refused(400, 100, None)));
         let mut asked = 0;
         loop {
             match step.unwrap() {
@@ -173,7 +173,7 @@ mod tests {
                     asked += 1;
                     let body = json!({"data": [{"name": "post_clicks", "values": [{"value": 4}]}]});
                     let is_alive = request.url.query() == Some("metric=post_clicks");
-                    let answer = if is_alive { ok(&body) } else { refusal(400, 100, None) };
+                    let answer = if is_alive { ok(&body) } else { refused(400, 100, None) };
                     step = flow.advance(Some(&answer));
                 }
             }
@@ -185,7 +185,7 @@ mod tests {
     fn a_dead_token_ends_the_questions() {
         let mut flow = flow();
         called(flow.advance(None));
-        called(flow.advance(Some(&refusal(400, 100, None))));
-        assert!(flow.advance(Some(&refusal(400, 190, Some(463)))).is_err());
+        called(flow.advance(Some(&refused(400, 100, None))));
+        assert!(flow.advance(Some(&refused(400, 190, Some(463)))).is_err());
     }
 }

@@ -29,6 +29,8 @@ enum Kind {
     Never,
     /// A refusal after which the post may be out.
     PerhapsOut,
+    /// Our app is not what we think it is.
+    Misconfigured,
 }
 
 const fn dead(code: &'static str, message: &'static str) -> Meaning {
@@ -49,6 +51,10 @@ const fn never(code: &'static str, act: Act, message: &'static str) -> Meaning {
 
 const fn perhaps_out(code: &'static str, act: Act, message: &'static str) -> Meaning {
     Meaning { kind: Kind::PerhapsOut, code, message, act }
+}
+
+const fn misconfigured(code: &'static str, message: &'static str) -> Meaning {
+    Meaning { kind: Kind::Misconfigured, code, message, act: Act::Operator }
 }
 
 const UNKNOWN: Meaning =
@@ -111,6 +117,7 @@ fn by_code(code: i64) -> Option<Meaning> {
             dead("facebook.permission.missing", "A permission is missing; connect again and grant it.")
         }
         100 => never("facebook.parameter.invalid", Caller, "Facebook does not accept a part of the request."),
+        101 => misconfigured("facebook.app.unknown", "Facebook does not know the app: check its id and secret."),
         102 | 190 => dead("facebook.token.invalid", "The connection is no longer valid; connect again."),
         368 => perhaps_out("facebook.account.blocked", EndUser, "Facebook blocks the account for now."),
         506 => perhaps_out("facebook.post.duplicate", Caller, "The same text was posted just before."),
@@ -178,6 +185,7 @@ fn error(meaning: Meaning, platform_code: Option<String>, trace_id: Option<Strin
         Kind::Failed => ConnectorError::Unavailable(refusal),
         Kind::Never => ConnectorError::Rejected(refusal),
         Kind::PerhapsOut => ConnectorError::Ambiguous(refusal),
+        Kind::Misconfigured => ConnectorError::Operator(refusal),
     }
 }
 

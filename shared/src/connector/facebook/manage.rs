@@ -73,7 +73,7 @@ mod tests {
     fn an_app_that_may_not_delete_says_so(#[case] code: i64) {
         let mut flow = delete_post(&FacebookSettings::default(), "100_5");
         called(flow.advance(None));
-        let error = flow.advance(Some(&refusal(403, code, None))).unwrap_err();
+        let error = flow.advance(Some(&refused(403, code, None))).unwrap_err();
         assert!(matches!(error, ConnectorError::Unsupported { what: "delete this post", .. }), "{error:?}");
     }
 
@@ -81,7 +81,7 @@ mod tests {
     fn a_dead_token_stays_a_dead_token() {
         let mut flow = delete_post(&FacebookSettings::default(), "100_5");
         called(flow.advance(None));
-        let error = flow.advance(Some(&refusal(400, 190, Some(463)))).unwrap_err();
+        let error = flow.advance(Some(&refused(400, 190, Some(463)))).unwrap_err();
         assert_eq!(error.refusal().code, "facebook.token.expired");
     }
 

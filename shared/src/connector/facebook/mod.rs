@@ -146,6 +146,8 @@ fn meta_id(value: Option<&Value>) -> Option<String> {
 }
 
 #[cfg(test)]
+mod simulated;
+#[cfg(test)]
 mod testing;
 #[cfg(test)]
 mod tests;

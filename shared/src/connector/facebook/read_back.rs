@@ -44,7 +44,8 @@ impl ReadBackFlow {
         url.query_pairs_mut()
             .append_pair("fields", FIELDS)
             .append_pair("since", &since.to_string())
-            .append_pair("until", &self.fingerprint.now.as_second().to_string())
+            // In whole seconds, rounded up: what was posted within the current one belongs to the span.
+            .append_pair("until", &self.fingerprint.now.as_second().saturating_add(1).to_string())
             .append_pair("limit", "25");
         url
     }

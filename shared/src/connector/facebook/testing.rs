@@ -26,7 +26,7 @@ pub(super) fn ok(body: &Value) -> Answer {
     answer(200, body.to_string())
 }
 
-pub(super) fn refusal(status: u16, code: i64, subcode: Option<i64>) -> Answer {
+pub(super) fn refused(status: u16, code: i64, subcode: Option<i64>) -> Answer {
     let mut error = json!({"message": "(#1) prose", "type": "OAuthException", "code": code, "fbtrace_id": "AbC-1_"});
     if let Some(subcode) = subcode {
         error["error_subcode"] = subcode.into();

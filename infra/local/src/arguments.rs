@@ -1,0 +1,121 @@
+//! The command line.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write as _};
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+use local::{Build, Level, Logs, Options};
+
+/// Runs postd on this machine: the functions of template.yaml as real processes, AWS and the platforms emulated in this one.
+/// No account, no Docker, no network.
+#[derive(Debug, Parser)]
+#[command(name = "local", version, args_conflicts_with_subcommands = true)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Option<Command>,
+    #[command(flatten)]
+    pub(crate) run: RunArguments,
+}
+
+/// What to do; `run` when nothing is said.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Start the local cloud and keep it running until Ctrl-C (the default)
+    Run(RunArguments),
+}
+
+/// How to run.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct RunArguments {
+    /// Port of the HTTP API (0: any free one, as for the others)
+    #[arg(long, value_name = "PORT", default_value_t = 8080)]
+    pub(crate) api_port: u16,
+
+    /// Port of the simulated platforms
+    #[arg(long, value_name = "PORT", default_value_t = 8081)]
+    pub(crate) simulator_port: u16,
+
+    /// Port of the emulated AWS services
+    #[arg(long, value_name = "PORT", default_value_t = 8082)]
+    pub(crate) aws_port: u16,
+
+    /// Keep tables, queues, keys and secrets here between runs, as in `--state-dir .postd`
+    ///
+    /// Without this everything is in memory. The simulated platforms always start empty.
+    #[arg(long, value_name = "DIRECTORY")]
+    pub(crate) state_dir: Option<PathBuf>,
+
+    /// Forget what --state-dir has kept
+    #[arg(long, requires = "state_dir")]
+    pub(crate) fresh: bool,
+
+    /// Least severe log line to show: trace, debug, info, warn or error
+    #[arg(long, value_name = "LEVEL", default_value_t = Level::Info)]
+    pub(crate) log_level: Level,
+
+    /// Build the functions with optimisation, as for AWS
+    #[arg(long)]
+    pub(crate) release: bool,
+
+    /// Run the functions as they were last built
+    #[arg(long)]
+    pub(crate) no_build: bool,
+
+    /// A parameter of the template, as in `--parameter ConsumerConcurrency=2`; may be repeated
+    #[arg(long = "parameter", value_name = "NAME=VALUE", value_parser = parameter)]
+    pub(crate) parameters: Vec<(String, String)>,
+
+    /// The template; its directory is the workspace
+    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
+    pub(crate) template: PathBuf,
+}
+
+fn parameter(text: &str) -> Result<(String, String), String> {
+    let (name, value) = text.split_once('=').ok_or_else(|| "expected Name=Value".to_owned())?;
+    Ok((name.to_owned(), value.to_owned()))
+}
+
+impl RunArguments {
+    pub(crate) fn options(self) -> Options {
+        let mut parameters = BTreeMap::from([("LogLevel".to_owned(), self.log_level.to_string())]);
+        parameters.extend(self.parameters);
+        let logs = Logs::new(self.log_level, |line| {
+            // With standard output gone there is nobody to tell.
+            let _told = writeln!(io::stdout(), "{line}");
+        });
+        Options {
+            parameters,
+            api_port: self.api_port,
+            simulator_port: self.simulator_port,
+            aws_port: self.aws_port,
+            state_directory: self.state_dir,
+            fresh: self.fresh,
+            build: Build { release: self.release, skip: self.no_build, target_directory: None },
+            schedules: true,
+            tenant: Some("local".to_owned()),
+            logs,
+            ..Options::new(self.template)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn without_a_subcommand_it_runs() {
+        let arguments = Arguments::parse_from(["local", "--api-port", "0", "--parameter", "A=b=c"]);
+        assert!(arguments.command.is_none());
+        let options = arguments.run.options();
+        assert_eq!((options.api_port, options.parameters["A"].as_str()), (0, "b=c"));
+    }
+}

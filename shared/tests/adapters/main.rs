@@ -1,0 +1,90 @@
+//! The adapters against embedded AWS, through the real SDK.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+mod apps;
+mod aws;
+mod faults;
+mod logs;
+mod queue;
+mod vault;
+mod vault_keys;
+
+use std::sync::Arc;
+
+use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
+use aws_sdk_dynamodb::config::Credentials;
+use emulators::{Emulators, Options, Table};
+use jiff::Timestamp;
+use shared::{
+    clock::ManualClock,
+    config,
+    ids::{ConnectionId, TenantId},
+    telemetry::Function,
+    vault::Vault,
+};
+
+use faults::Detour;
+
+/// Embedded AWS, a clock that stands still, and clients that do not wait between attempts.
+struct World {
+    emulators: Emulators,
+    config: SdkConfig,
+    clock: ManualClock,
+}
+
+impl World {
+    async fn start() -> Self {
+        logs::keep();
+        let emulators = Emulators::start(Options::default()).await.unwrap();
+        let config = patient(&emulators.endpoint_url()).await;
+        let config = config.into_builder().retry_config(RetryConfig::disabled()).build();
+        let clock = ManualClock::at("2026-11-21T03:00:00Z".parse::<Timestamp>().unwrap());
+        Self { emulators, config, clock }
+    }
+
+    fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::new(&self.config)
+    }
+
+    fn sqs(&self) -> aws_sdk_sqs::Client {
+        aws_sdk_sqs::Client::new(&self.config)
+    }
+
+    fn clock(&self) -> Arc<ManualClock> {
+        Arc::new(self.clock.clone())
+    }
+
+    /// Where the vaults of a test live.
+    async fn vault_resources(&self) -> config::Vault {
+        self.emulators.create_table(&Table::new("Vault", "pk").with_sort_key("sk")).unwrap();
+        let token_key = self.emulators.create_key("alias/tokens").await.unwrap();
+        config::Vault { table: "Vault".into(), token_key }
+    }
+
+    /// A vault with an empty memory, and the detour that its calls to KMS can be sent on.
+    fn vault(&self, resources: &config::Vault) -> (Arc<Vault>, Detour) {
+        let detour = Detour::default();
+        let kms = aws_sdk_kms::config::Builder::from(&self.config).interceptor(detour.clone()).build();
+        let kms = aws_sdk_kms::Client::from_conf(kms);
+        let vault = Vault::new(kms, self.dynamodb(), resources, Function::Consumer, self.clock());
+        (Arc::new(vault), detour)
+    }
+}
+
+/// An SDK configuration for `endpoint` with everything else as it comes.
+async fn patient(endpoint: &str) -> SdkConfig {
+    aws_config::defaults(BehaviorVersion::v2026_01_12())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "test"))
+        .endpoint_url(endpoint)
+        .load()
+        .await
+}
+
+fn tenant(name: &str) -> TenantId {
+    TenantId::derived(&[name])
+}
+
+fn connection(name: &str) -> ConnectionId {
+    ConnectionId::derived(&[name])
+}

@@ -1,0 +1,233 @@
+//! What the vault stores, and what it refuses to open.
+
+use std::collections::HashMap;
+
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use shared::{
+    connector::TokenSet,
+    secret::{AccessToken, RefreshToken},
+    telemetry,
+    vault::{Expected, Purpose, Vault, VaultError},
+};
+
+use crate::{World, connection, logs, tenant};
+
+pub(crate) fn tokens(value: &str) -> TokenSet {
+    TokenSet {
+        access: AccessToken::new(value),
+        access_expires_at: Some(Timestamp::from_second(1_800_000_000).unwrap()),
+        data_access_expires_at: None,
+        refresh: Some(RefreshToken::new(format!("{value}-refresh"))),
+    }
+}
+
+fn pages(names: &[&str]) -> Vec<(String, AccessToken)> {
+    names.iter().map(|name| ((*name).to_owned(), AccessToken::new(format!("token of {name}")))).collect()
+}
+
+async fn put_new(vault: &Vault, owner: &str, name: &str, names: &[&str]) {
+    let (tenant, connection) = (tenant(owner), connection(name));
+    vault.put_grant(tenant, connection, &tokens("user"), &pages(names), Expected::Absent).await.unwrap();
+}
+
+async fn page_token(vault: &Vault, owner: &str, name: &str, page: &str) -> Result<String, VaultError> {
+    let token = vault.destination_token(tenant(owner), connection(name), page, Purpose::Publish).await?;
+    Ok(token.expose().to_owned())
+}
+
+async fn everything(world: &World) -> Vec<HashMap<String, AttributeValue>> {
+    world.dynamodb().scan().table_name("Vault").send().await.unwrap().items.unwrap()
+}
+
+fn key_of(item: &HashMap<String, AttributeValue>) -> (String, String) {
+    let text = |name: &str| item[name].as_s().unwrap().clone();
+    (text("pk"), text("sk"))
+}
+
+#[tokio::test]
+async fn a_grant_and_its_destinations_come_back_as_they_went_in() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    let version = vault
+        .put_grant(tenant("a"), connection("a"), &tokens("user"), &pages(&["1", "2"]), Expected::Absent)
+        .await
+        .unwrap();
+    let (grant, stored) = vault.grant(tenant("a"), connection("a"), Purpose::Refresh).await.unwrap();
+    assert_eq!((grant.access.expose(), stored, version), ("user", 1, 1));
+    assert_eq!(grant.refresh.unwrap().expose(), "user-refresh");
+    assert_eq!(grant.access_expires_at, tokens("").access_expires_at);
+    assert_eq!(page_token(&vault, "a", "a", "2").await.unwrap(), "token of 2");
+}
+
+#[tokio::test]
+async fn what_was_never_stored_is_not_found() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    vault.put_grant(tenant("a"), connection("a"), &tokens("user"), &[], Expected::Absent).await.unwrap();
+    assert!(matches!(page_token(&vault, "a", "a", "1").await, Err(VaultError::NotFound)));
+    assert!(matches!(page_token(&vault, "b", "a", "1").await, Err(VaultError::NotFound)));
+    let absent = vault.grant(tenant("a"), connection("b"), Purpose::Refresh).await;
+    assert!(matches!(absent, Err(VaultError::NotFound)));
+}
+
+#[tokio::test]
+async fn of_two_who_renew_the_same_version_one_wins_and_the_other_writes_nothing() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    let put = async |value: &str, page: &str, expected| {
+        let page = [("1".to_owned(), AccessToken::new(page))];
+        vault.put_grant(tenant("a"), connection("a"), &tokens(value), &page, expected).await
+    };
+    assert_eq!(put("first", "p1", Expected::Absent).await.unwrap(), 1);
+    assert!(matches!(put("again", "p0", Expected::Absent).await, Err(VaultError::Conflict)));
+    assert_eq!(put("winner", "p2", Expected::Version(1)).await.unwrap(), 2);
+    assert!(matches!(put("loser", "p3", Expected::Version(1)).await, Err(VaultError::Conflict)));
+    let (grant, version) = vault.grant(tenant("a"), connection("a"), Purpose::Refresh).await.unwrap();
+    assert_eq!((grant.access.expose(), version), ("winner", 2));
+    assert_eq!(page_token(&vault, "a", "a", "1").await.unwrap(), "p2");
+    assert_eq!(put("login", "p4", Expected::Any).await.unwrap(), 3);
+}
+
+#[tokio::test]
+async fn a_new_login_gets_through_while_others_write_the_same_grant() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    put_new(&vault, "a", "a", &["1"]).await;
+    let put = |value: &'static str| {
+        let vault = vault.clone();
+        tokio::spawn(async move {
+            vault.put_grant(tenant("a"), connection("a"), &tokens(value), &pages(&["1"]), Expected::Any).await
+        })
+    };
+    let (one, two, three) = (put("one"), put("two"), put("three"));
+    let mut versions = [one.await.unwrap().unwrap(), two.await.unwrap().unwrap(), three.await.unwrap().unwrap()];
+    versions.sort_unstable();
+    assert_eq!(versions, [2, 3, 4]);
+}
+
+#[tokio::test]
+async fn a_grant_may_have_more_destinations_than_one_transaction_holds() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    let names: Vec<String> = (0..230).map(|number| number.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    let stored = vault.put_grant(tenant("a"), connection("a"), &tokens("user"), &pages(&names), Expected::Any).await;
+    assert_eq!(stored.unwrap(), 1);
+    for name in ["0", "98", "99", "199", "229"] {
+        assert_eq!(page_token(&vault, "a", "a", name).await.unwrap(), format!("token of {name}"));
+    }
+}
+
+#[tokio::test]
+async fn a_deleted_connection_leaves_nothing_and_takes_nothing_else_along() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    let names: Vec<String> = (0..120).map(|number| number.to_string()).collect();
+    let names: Vec<&str> = names.iter().map(String::as_str).collect();
+    for name in ["a", "b"] {
+        put_new(&vault, "a", name, &names).await;
+    }
+    vault.delete_connection(tenant("a"), connection("a")).await.unwrap();
+    let left: Vec<_> = everything(&world).await.iter().map(|item| key_of(item).1).collect();
+    let of_b = format!("CONN#{}", connection("b"));
+    assert_eq!(left.iter().filter(|key| key.starts_with(&of_b)).count(), 121);
+    assert_eq!(left.len(), 122, "besides, only the data key: {left:?}");
+    vault.delete_connection(tenant("a"), connection("a")).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_sealed_value_opens_in_no_other_row() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    for (owner, name) in [("a", "x"), ("a", "y"), ("b", "x")] {
+        put_new(&vault, owner, name, &["1", "2"]).await;
+    }
+    let rows: Vec<_> = everything(&world).await.into_iter().filter(|item| item.contains_key("sealed")).collect();
+    assert_eq!(rows.len(), 9);
+    for from in &rows {
+        for to in &rows {
+            let mut moved = to.clone();
+            moved.insert("sealed".into(), from["sealed"].clone());
+            world.dynamodb().put_item().table_name("Vault").set_item(Some(moved)).send().await.unwrap();
+            let opened = open_row(&vault, &key_of(to)).await;
+            if key_of(from) == key_of(to) {
+                opened.unwrap();
+            } else {
+                assert!(matches!(opened, Err(VaultError::Corrupt)), "{:?} in {:?}", key_of(from), key_of(to));
+            }
+        }
+        for row in &rows {
+            world.dynamodb().put_item().table_name("Vault").set_item(Some(row.clone())).send().await.unwrap();
+        }
+    }
+}
+
+/// Opens the row with this key, as its own tenant and connection would.
+async fn open_row(vault: &Vault, (partition, sort): &(String, String)) -> Result<(), VaultError> {
+    let tenant = partition.strip_prefix("T#").unwrap().parse().unwrap();
+    let (connection, destination) = match sort.strip_prefix("CONN#").unwrap().split_once("#DEST#") {
+        Some((connection, destination)) => (connection, Some(destination)),
+        None => (sort.strip_prefix("CONN#").unwrap(), None),
+    };
+    let connection = connection.parse().unwrap();
+    match destination {
+        Some(id) => vault.destination_token(tenant, connection, id, Purpose::Publish).await.map(|_| ()),
+        None => vault.grant(tenant, connection, Purpose::Refresh).await.map(|_| ()),
+    }
+}
+
+#[tokio::test]
+async fn whatever_bit_is_flipped_in_the_table_the_refusal_reads_the_same() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    vault.put_grant(tenant("a"), connection("a"), &tokens("t"), &pages(&["1"]), Expected::Absent).await.unwrap();
+    let is_page = |item: &&HashMap<String, AttributeValue>| key_of(item).1.ends_with("#DEST#1");
+    let row = everything(&world).await.iter().find(is_page).unwrap().clone();
+    let sealed = row["sealed"].as_b().unwrap().as_ref().to_vec();
+    // Version, the wrapped key's length and its bytes, salt, commitment, nonce, ciphertext and tag are all on the way.
+    for position in (0..sealed.len()).step_by(7).chain([0, 1, 2, sealed.len() - 1]) {
+        let mut damaged = sealed.clone();
+        damaged[position] ^= 0x10;
+        let mut item = row.clone();
+        item.insert("sealed".into(), AttributeValue::B(damaged.into()));
+        world.dynamodb().put_item().table_name("Vault").set_item(Some(item)).send().await.unwrap();
+        let error = page_token(&vault, "a", "a", "1").await.unwrap_err();
+        assert_eq!(telemetry::Chain(&error).to_string(), "the stored token does not open", "byte {position}");
+    }
+}
+
+#[tokio::test]
+async fn no_token_stands_in_the_table() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    let page = [("1".to_owned(), AccessToken::new("canary-page"))];
+    vault.put_grant(tenant("a"), connection("a"), &tokens("canary-user"), &page, Expected::Absent).await.unwrap();
+    let items = everything(&world).await;
+    assert_eq!(items.len(), 3);
+    for value in items.iter().flat_map(HashMap::values) {
+        let text = value.as_s().or_else(|_| value.as_n()).map(String::as_bytes);
+        let bytes = text.or_else(|_| value.as_b().map(AsRef::as_ref)).unwrap();
+        assert!(!String::from_utf8_lossy(bytes).contains("canary"));
+    }
+}
+
+#[tokio::test]
+async fn every_opening_is_logged_with_its_purpose_and_never_with_the_token() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    let page = [("1".to_owned(), AccessToken::new("canary-page"))];
+    vault.put_grant(tenant("a"), connection("a"), &tokens("canary-user"), &page, Expected::Absent).await.unwrap();
+    page_token(&vault, "a", "a", "1").await.unwrap();
+    vault.grant(tenant("a"), connection("a"), Purpose::Refresh).await.unwrap();
+    page_token(&vault, "a", "a", "2").await.unwrap_err();
+    let text = logs::of_this_test();
+    assert!(!text.contains("canary"), "{text}");
+    let lines: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let opened: Vec<_> = lines.iter().filter(|line| line["message"] == "a token was opened").collect();
+    let told: Vec<_> = opened.iter().map(|line| (&line["field"], &line["purpose"], &line["function"])).collect();
+    assert_eq!(told.len(), 2);
+    assert_eq!(*told[0].0, "destination");
+    assert_eq!((told[1].0, told[1].1, told[1].2), (&"grant".into(), &"refresh".into(), &"consumer".into()));
+    assert_eq!(opened[0]["tenant"], tenant("a").to_string());
+}

@@ -1,0 +1,10 @@
+//! The use cases from end to end: real SDK, embedded AWS, the simulated platform, a clock that stands still.
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::indexing_slicing, reason = "a missing field is a failed test")]
+
+mod connect;
+mod publish;
+mod refusals;
+mod unknown;
+mod webhooks;
+mod world;

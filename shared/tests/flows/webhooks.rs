@@ -1,0 +1,147 @@
+//! What the platform tells us.
+
+use aws_lc_rs::hmac;
+use bytes::Bytes;
+use data_encoding::HEXLOWER;
+use serde_json::{Value, json};
+use shared::http::{Request, Response};
+use simulator::facebook::seed;
+
+use crate::world::World;
+
+fn sign(body: &[u8]) -> String {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, simulator::APP_SECRET.as_bytes());
+    format!("sha256={}", HEXLOWER.encode(hmac::sign(&key, body).as_ref()))
+}
+
+fn delivery(world: &World, body: &[u8], signature: Option<&str>) -> Request {
+    let mut request = world.request("POST /webhooks/{platform}", "/webhooks/facebook", &Value::Null);
+    request.body = Bytes::copy_from_slice(body);
+    if let Some(signature) = signature {
+        request.headers.insert("x-hub-signature-256", signature.parse().unwrap());
+    }
+    request
+}
+
+fn feed_event(verb: &str) -> Vec<u8> {
+    // Meta escapes what is not ASCII; the signature covers these very bytes.
+    format!(
+        r#"{{"object":"page","entry":[{{"id":"{page}","time":1795219200,"changes":[{{"field":"feed","value":{{"item":"status","post_id":"{page}_555","verb":"{verb}","published":1,"created_time":1795219199,"message":"Br\u00f6tchen"}}}}]}}]}}"#,
+        page = seed::BAKERY
+    )
+    .into_bytes()
+}
+
+async fn deliver(world: &World, body: &[u8], signature: Option<&str>) -> Response {
+    world.receiver.handle(delivery(world, body, signature)).await.unwrap_or_else(Response::from)
+}
+
+/// Works the inbound queue off.
+async fn understand(world: &World) {
+    let messages = world.receive(&world.inbound_queue, 60).await;
+    assert!(world.inbound.batch(messages.clone()).await.is_empty());
+    for message in &messages {
+        world.delete(&world.inbound_queue, message).await;
+    }
+}
+
+async fn last_event(world: &World, connection: &str) -> Value {
+    let path = format!("/v1/connections/{connection}");
+    world.read("GET /v1/connections/{connection}", &path).await.unwrap()["last_event"].clone()
+}
+
+#[tokio::test]
+async fn f74_a_signed_event_is_recorded_once_however_often_it_comes() {
+    let world = World::start().await;
+    let connection = world.connected().await;
+    let body = feed_event("add");
+    for _ in 0..5 {
+        assert_eq!(deliver(&world, &body, Some(&sign(&body))).await.status, 200);
+    }
+    understand(&world).await;
+    let event = last_event(&world, &connection).await;
+    assert_eq!(event["kind"], "post.published");
+    assert_eq!(event["remote_id"], format!("{}_555", seed::BAKERY));
+    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).await.dynamodb();
+    let rows = client.scan().table_name("State").send().await.unwrap();
+    let hooks = |prefix: &str| {
+        rows.items().iter().filter(|row| row["pk"].as_s().unwrap().contains(prefix)).count()
+    };
+    assert_eq!((hooks("HOOK#facebook#"), hooks("#HOOK#2026")), (1, 1));
+}
+
+#[tokio::test]
+async fn f76_only_the_raw_bytes_with_their_own_signature_are_taken() {
+    let world = World::start().await;
+    world.connected().await;
+    let body = feed_event("add");
+    let reserialised = serde_json::to_vec(&serde_json::from_slice::<Value>(&body).unwrap()).unwrap();
+    let good = sign(&body);
+    let sha1 = good.replace("sha256=", "sha1=");
+    let short = good.split_at(good.len() - 2).0;
+    for (body, signature) in [
+        (&body, None),
+        (&body, Some("")),
+        (&body, Some("sha256=")),
+        (&body, Some(sha1.as_str())),
+        (&body, Some(short)),
+        (&reserialised, Some(good.as_str())),
+        (&Vec::new(), Some(good.as_str())),
+    ] {
+        let response = deliver(&world, body, signature).await;
+        assert_eq!(response.status, 401, "{signature:?}");
+        assert!(response.body.contains("webhook.signature_invalid"));
+    }
+    assert!(world.receive(&world.inbound_queue, 0).await.is_empty());
+}
+
+#[tokio::test]
+async fn f80_the_handshake_echoes_the_challenge_only_for_our_token() {
+    let world = World::start().await;
+    let ask = async |query: &str| {
+        let path = format!("/webhooks/facebook?{query}");
+        let request = world.request("GET /webhooks/{platform}", &path, &Value::Null);
+        world.receiver.handle(request).await.unwrap_or_else(Response::from)
+    };
+    let token = simulator::VERIFY_TOKEN;
+    let good = ask(&format!("hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token={token}")).await;
+    assert_eq!((good.status, good.body.as_str()), (200, "1158201444"));
+    assert!(good.headers.iter().any(|(name, value)| *name == "content-type" && value.starts_with("text/plain")));
+    for query in [
+        "hub.mode=subscribe&hub.challenge=1&hub.verify_token=wrong".to_owned(),
+        format!("hub.mode=unsubscribe&hub.challenge=1&hub.verify_token={token}"),
+        format!("hub.mode=subscribe&hub.verify_token={token}"),
+        format!("hub.mode=subscribe&hub.challenge=%3Cscript%3Ealert(1)%3C/script%3E&hub.verify_token={token}"),
+        String::new(),
+    ] {
+        assert_eq!(ask(&query).await.status, 403, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_withdrawn_permission_marks_the_connection() {
+    let world = World::start().await;
+    let connection = world.connected().await;
+    let body = json!({
+        "object": "page",
+        "entry": [{ "id": seed::BAKERY, "time": 1_795_219_200, "changes": [{ "field": "something_new", "value": { "a": 1 } }] }],
+    })
+    .to_string();
+    assert_eq!(deliver(&world, body.as_bytes(), Some(&sign(body.as_bytes()))).await.status, 200);
+    understand(&world).await;
+    assert!(last_event(&world, &connection).await["kind"].as_str().unwrap().contains("something_new"));
+}
+
+#[tokio::test]
+async fn f79_while_the_store_is_down_the_platform_is_asked_to_come_again_and_never_told_410() {
+    let world = World::start().await;
+    let body = feed_event("add");
+    let request = delivery(&world, &body, Some(&sign(&body)));
+    // The secret is read once, then AWS goes away.
+    assert_eq!(deliver(&world, &body, Some(&sign(&body))).await.status, 200);
+    let World { emulators, receiver, .. } = world;
+    emulators.stop().await.unwrap();
+    let response = receiver.handle(request).await.unwrap_or_else(Response::from);
+    assert_eq!(response.status, 503);
+    assert!(response.body.contains(r#""retryable":true"#));
+}

@@ -1,0 +1,414 @@
+//! Everything in one process: the real use cases over the real SDK against the emulators and the simulator, on a clock
+//! that only moves when told.
+
+use std::{sync::Arc, time::Duration};
+
+use aws_sdk_sqs::types::MessageSystemAttributeName;
+use bytes::Bytes;
+use emulators::{Emulators, Projection, Queue as QueueDescription, Table};
+use http::{HeaderMap, Method};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::Value;
+use shared::{
+    apps::{Apps, SigningKeys},
+    authorize::{self, Authorizer},
+    aws::Clients,
+    clock::{Clock, ManualClock},
+    config,
+    connect::ConnectFlow,
+    connector::{
+        Body, Request as Call,
+        facebook::Facebook,
+        settings::{FacebookSettings, HostPolicy},
+        transport::{HttpTransport, Transport},
+    },
+    connectors::Connectors,
+    consume::{Consumer, Message},
+    dispatch::Dispatcher,
+    health::HealthCheck,
+    http::{Caller, Request, Response},
+    platform::Platform,
+    problem::{Code, Problem},
+    publish::Publisher,
+    queue::{self, DeadLetters, Queue},
+    read::Reader,
+    store::Store,
+    telemetry::{Function, Metrics},
+    vault::Vault,
+    webhook::{Inbound, Receiver},
+};
+use simulator::{Simulator, facebook::seed};
+use url::Url;
+
+/// What the consumer function is given.
+const TIME_LEFT: Duration = Duration::from_secs(30);
+const VISIBILITY: i32 = 180;
+
+pub(crate) struct World {
+    pub(crate) emulators: Emulators,
+    pub(crate) simulator: Simulator,
+    pub(crate) clock: ManualClock,
+    pub(crate) store: Store,
+    pub(crate) publisher: Publisher,
+    pub(crate) reader: Reader,
+    pub(crate) connect: ConnectFlow,
+    pub(crate) consumer: Arc<Consumer>,
+    pub(crate) dispatcher: Dispatcher,
+    pub(crate) health: HealthCheck,
+    pub(crate) receiver: Receiver,
+    pub(crate) inbound: Inbound,
+    pub(crate) authorizer: Authorizer,
+    pub(crate) caller: Caller,
+    pub(crate) key: String,
+    pub(crate) sqs: aws_sdk_sqs::Client,
+    pub(crate) publish_queue: String,
+    pub(crate) inbound_queue: String,
+    pub(crate) dead_letter_queue: String,
+    transport: Arc<HttpTransport>,
+    simulator_clock: simulator::ManualClock,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let start: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+        let clock = ManualClock::at(start);
+        let simulator_clock = simulator::ManualClock::new(start);
+        let simulator = Simulator::start(simulator::Options {
+            clock: simulator::Clock::Manual(simulator_clock.clone()),
+            ..simulator::Options::default()
+        })
+        .await
+        .unwrap();
+        let emulators = Emulators::start(emulators::Options::default()).await.unwrap();
+        let clients = Clients::at(&emulators.endpoint_url()).await;
+        let resources = Resources::create(&emulators).await;
+
+        let shared_clock: Arc<dyn Clock> = Arc::new(clock.clone());
+        let store = Store::new(clients.dynamodb(), "State");
+        let queue = Queue::new(clients.sqs(), &resources.publish_queue);
+        let dead_letters = DeadLetters::new(clients.sqs(), &resources.dead_letter_queue);
+        let transport = Arc::new(HttpTransport::new(HostPolicy::StandIn));
+        let connectors = connectors(&simulator.url());
+        let vault_config = config::Vault { table: "Vault".into(), token_key: resources.token_key.clone() };
+        let vault = || {
+            Vault::new(clients.kms(), clients.dynamodb(), &vault_config, Function::Consumer, shared_clock.clone())
+        };
+        let apps = || {
+            Apps::new(clients.secrets_manager(), shared_clock.clone())
+                .with(Platform::Facebook, resources.facebook_app.clone())
+        };
+        let metrics = |function| Metrics::new(function, shared_clock.clone());
+
+        let authorizer = Authorizer { store: store.clone(), clock: shared_clock.clone() };
+        let (caller, key) = new_tenant(&store, &authorizer, start).await;
+        Self {
+            publisher: Publisher {
+                store: store.clone(),
+                queue: queue.clone(),
+                connectors: connectors.clone(),
+                clock: shared_clock.clone(),
+            },
+            reader: Reader {
+                store: store.clone(),
+                queue: queue.clone(),
+                dead_letters: dead_letters.clone(),
+                signing_keys: SigningKeys::new(
+                    clients.secrets_manager(),
+                    &resources.signing_key,
+                    shared_clock.clone(),
+                ),
+                clock: shared_clock.clone(),
+            },
+            connect: ConnectFlow {
+                store: store.clone(),
+                vault: vault(),
+                apps: apps(),
+                connectors: connectors.clone(),
+                transport: transport.clone(),
+                clock: shared_clock.clone(),
+                allow_loopback: true,
+            },
+            consumer: Arc::new(Consumer {
+                store: store.clone(),
+                queue: queue.clone(),
+                dead_letters,
+                vault: vault(),
+                apps: apps(),
+                connectors: connectors.clone(),
+                transport: transport.clone(),
+                clock: shared_clock.clone(),
+                metrics: metrics(Function::Consumer),
+            }),
+            dispatcher: Dispatcher {
+                store: store.clone(),
+                queue,
+                clock: shared_clock.clone(),
+                metrics: metrics(Function::Dispatch),
+            },
+            health: HealthCheck {
+                store: store.clone(),
+                vault: vault(),
+                apps: apps(),
+                connectors: connectors.clone(),
+                transport: transport.clone(),
+                clock: shared_clock.clone(),
+                metrics: metrics(Function::Health),
+            },
+            receiver: Receiver {
+                store: store.clone(),
+                queue: queue::Inbound::new(clients.sqs(), &resources.inbound_queue),
+                apps: apps(),
+                connectors: connectors.clone(),
+                clock: shared_clock.clone(),
+                metrics: metrics(Function::Webhooks),
+            },
+            inbound: Inbound { store: store.clone(), connectors, clock: shared_clock.clone() },
+            authorizer,
+            caller,
+            key,
+            store,
+            sqs: clients.sqs(),
+            publish_queue: resources.publish_queue,
+            inbound_queue: resources.inbound_queue,
+            dead_letter_queue: resources.dead_letter_queue,
+            emulators,
+            simulator,
+            clock,
+            transport,
+            simulator_clock,
+        }
+    }
+
+    /// Moves every clock there is.
+    pub(crate) fn advance(&self, seconds: i64) {
+        let by = SignedDuration::from_secs(seconds);
+        self.clock.advance(by);
+        self.simulator_clock.advance(by);
+        self.emulators.advance(Duration::from_secs(u64::try_from(seconds).unwrap()));
+    }
+
+    /// A request of this world's tenant.
+    pub(crate) fn request(&self, route: &str, path: &str, body: &Value) -> Request {
+        let (method, pattern) = route.split_once(' ').unwrap();
+        let (path, query) = path.split_once('?').unwrap_or((path, ""));
+        let parameters = pattern
+            .split('/')
+            .zip(path.split('/'))
+            .filter_map(|(name, value)| {
+                Some((name.strip_prefix('{')?.strip_suffix('}')?.to_owned(), value.to_owned()))
+            })
+            .collect();
+        let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
+        Request {
+            route: route.into(),
+            method: Method::from_bytes(method.as_bytes()).unwrap(),
+            path: path.into(),
+            parameters,
+            query: form_urlencoded::parse(query.as_bytes()).into_owned().collect(),
+            headers: HeaderMap::new(),
+            cookies: Vec::new(),
+            body,
+            caller: Ok(self.caller),
+            base: "http://127.0.0.1:8080".parse().unwrap(),
+        }
+    }
+
+    pub(crate) async fn create(&self, body: &Value) -> Result<Value, Problem> {
+        let response = self.publisher.handle(self.request("POST /v1/posts", "/v1/posts", body)).await?;
+        assert_eq!(response.status, 202);
+        Ok(serde_json::from_str(&response.body).unwrap())
+    }
+
+    pub(crate) async fn create_keyed(&self, key: &str, body: &Value) -> Result<Response, Problem> {
+        let mut request = self.request("POST /v1/posts", "/v1/posts", body);
+        request.headers.insert("idempotency-key", key.parse().unwrap());
+        self.publisher.handle(request).await
+    }
+
+    pub(crate) async fn read(&self, route: &str, path: &str) -> Result<Value, Problem> {
+        let response = self.reader.handle(self.request(route, path, &Value::Null)).await?;
+        Ok(serde_json::from_str(&response.body).unwrap())
+    }
+
+    pub(crate) async fn post(&self, id: &str) -> Value {
+        self.read("GET /v1/posts/{post}", &format!("/v1/posts/{id}")).await.unwrap()
+    }
+
+    /// Receives what is visible, works on it and answers the queue like the event source mapping does. How many messages
+    /// there were.
+    pub(crate) async fn pump(&self) -> usize {
+        let messages = self.receive(&self.publish_queue, VISIBILITY).await;
+        let count = messages.len();
+        let returned = self.consumer.batch(messages.clone(), TIME_LEFT).await;
+        for message in messages.iter().filter(|message| !returned.contains(&message.id)) {
+            self.delete(&self.publish_queue, message).await;
+        }
+        count
+    }
+
+    /// Works until nothing is visible any more.
+    pub(crate) async fn drain(&self) {
+        for _ in 0..100 {
+            if self.pump().await == 0 {
+                return;
+            }
+        }
+        panic!("the queue does not run empty");
+    }
+
+    pub(crate) async fn receive(&self, queue: &str, visibility: i32) -> Vec<Message> {
+        let received = self
+            .sqs
+            .receive_message()
+            .queue_url(queue)
+            .max_number_of_messages(10)
+            .visibility_timeout(visibility)
+            .message_system_attribute_names(MessageSystemAttributeName::ApproximateReceiveCount)
+            .send()
+            .await
+            .unwrap();
+        received
+            .messages
+            .unwrap_or_default()
+            .into_iter()
+            .map(|message| Message {
+                receives: message.attributes.unwrap()[&MessageSystemAttributeName::ApproximateReceiveCount]
+                    .parse()
+                    .unwrap(),
+                id: message.message_id.unwrap(),
+                receipt_handle: message.receipt_handle.unwrap(),
+                body: message.body.unwrap(),
+            })
+            .collect()
+    }
+
+    pub(crate) async fn delete(&self, queue: &str, message: &Message) {
+        self.sqs.delete_message().queue_url(queue).receipt_handle(&message.receipt_handle).send().await.unwrap();
+    }
+
+    /// Makes a connection the way a browser does, as `user` with `pages` ticked; what the return address was told.
+    pub(crate) async fn connect_as(&self, user: &str, pages: &[&str], session: &Value) -> Url {
+        let (dialog, cookie) = self.open(session).await;
+        let callback = self.consent(&dialog, user, pages, "continue").await;
+        self.finish(&callback, &cookie).await
+    }
+
+    /// Begins a session and opens its page: where that leads, and the cookie that it gives.
+    pub(crate) async fn open(&self, session: &Value) -> (Url, String) {
+        let request = self.request("POST /v1/connect/sessions", "/v1/connect/sessions", session);
+        let response = self.connect.handle(request).await.unwrap();
+        let view: Value = serde_json::from_str(&response.body).unwrap();
+        let url: Url = view["url"].as_str().unwrap().parse().unwrap();
+        let page = self
+            .connect
+            .handle(self.request("GET /v1/connect/{session}", url.path(), &Value::Null))
+            .await
+            .unwrap();
+        assert_eq!(page.status, 303, "{}", page.body);
+        let cookie = page.cookies[0].split(';').next().unwrap().to_owned();
+        (location(&page), cookie)
+    }
+
+    /// Fills in the platform's page; where it sends the browser.
+    pub(crate) async fn consent(&self, dialog: &Url, user: &str, pages: &[&str], action: &str) -> Url {
+        let mut form: Vec<(String, String)> = dialog.query_pairs().into_owned().collect();
+        form.push(("user".into(), user.into()));
+        form.push(("action".into(), action.into()));
+        form.extend(pages.iter().map(|page| ("pages".to_owned(), (*page).to_owned())));
+        let mut address = dialog.clone();
+        address.set_query(None);
+        let mut call = Call::new(Method::POST, address);
+        call.body = Body::Form(form);
+        let answer = self.transport.send(call, Duration::from_secs(5)).await.unwrap();
+        answer.headers["location"].to_str().unwrap().parse().unwrap()
+    }
+
+    /// Lets the browser come back; where it is sent then.
+    pub(crate) async fn finish(&self, callback: &Url, cookie: &str) -> Url {
+        location(&self.call_back(callback, cookie).await)
+    }
+
+    pub(crate) async fn call_back(&self, callback: &Url, cookie: &str) -> Response {
+        let path = format!("{}?{}", callback.path(), callback.query().unwrap_or_default());
+        let mut request = self.request("GET /v1/oauth/{platform}/callback", &path, &Value::Null);
+        request.cookies = vec![cookie.to_owned()];
+        self.connect.handle(request).await.unwrap_or_else(Response::from)
+    }
+
+    /// The usual connection: Ada with her bakery. Its id.
+    pub(crate) async fn connected(&self) -> String {
+        let session = serde_json::json!({ "platform": "facebook", "return_url": "http://127.0.0.1:9/done" });
+        let back = self.connect_as(seed::ADA, &[seed::BAKERY], &session).await;
+        let (_, id) = back.query_pairs().find(|(name, _)| name == "connection").expect("connected");
+        id.into_owned()
+    }
+
+    /// What our app put on the bakery's Page, the newest first. (People write there, too.)
+    pub(crate) fn page(&self) -> Vec<simulator::facebook::PostView> {
+        let mut posts = self.simulator.facebook().page(seed::BAKERY).unwrap().posts;
+        posts.retain(|post| post.application.is_some());
+        posts
+    }
+
+    /// A second tenant beside this one.
+    pub(crate) async fn other_tenant(&self) -> Caller {
+        new_tenant(&self.store, &self.authorizer, self.clock.now()).await.0
+    }
+}
+
+pub(crate) fn location(response: &Response) -> Url {
+    let (_, location) = response.headers.iter().find(|(name, _)| *name == "location").expect("a redirect");
+    location.parse().unwrap()
+}
+
+async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (Caller, String) {
+    let tenant = authorize::create_tenant(store, "Example", now).await.unwrap();
+    let key = authorize::create_key(store, tenant, ("local", "test"), now, None).await.unwrap();
+    let identity = authorizer.identify(&format!("Bearer {}", key.expose())).await.unwrap();
+    let identity = identity.map_err(Code::name).unwrap();
+    (Caller { tenant: identity.tenant, key: identity.key }, key.expose().to_owned())
+}
+
+fn connectors(simulator: &str) -> Connectors {
+    let mut settings = FacebookSettings::default();
+    settings.set_graph_url(simulator, HostPolicy::StandIn).unwrap();
+    settings.set_dialog_url(simulator, HostPolicy::StandIn).unwrap();
+    Connectors::new(Arc::new(Facebook::new(settings)))
+}
+
+/// What the template describes, as far as the flows need it.
+struct Resources {
+    publish_queue: String,
+    dead_letter_queue: String,
+    inbound_queue: String,
+    token_key: String,
+    facebook_app: String,
+    signing_key: String,
+}
+
+impl Resources {
+    async fn create(emulators: &Emulators) -> Self {
+        let state = Table::new("State", "pk")
+            .with_sort_key("sk")
+            .with_index("due", "due_shard", "due_at", Projection::KeysOnly)
+            .with_index("attention", "attention_group", "attention_at", Projection::All)
+            .with_time_to_live("expires_at");
+        emulators.create_table(&state).unwrap();
+        emulators.create_table(&Table::new("Vault", "pk").with_sort_key("sk")).unwrap();
+        let dead = emulators.create_queue(&QueueDescription::new("publish-dead")).await.unwrap();
+        let publish = QueueDescription::new("publish").with_redrive(&dead.arn, 6);
+        let app = serde_json::json!({
+            "client_id": simulator::APP_ID,
+            "client_secret": simulator::APP_SECRET,
+            "webhook_verify_token": simulator::VERIFY_TOKEN,
+        });
+        Self {
+            publish_queue: emulators.create_queue(&publish).await.unwrap().url,
+            dead_letter_queue: dead.url,
+            inbound_queue: emulators.create_queue(&QueueDescription::new("inbound")).await.unwrap().url,
+            token_key: emulators.create_key("alias/tokens").await.unwrap(),
+            facebook_app: emulators.create_secret("facebook", &app.to_string()).await.unwrap(),
+            signing_key: emulators.create_secret("signing", &"s".repeat(64)).await.unwrap(),
+        }
+    }
+}
