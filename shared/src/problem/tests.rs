@@ -46,15 +46,19 @@ fn is_code(text: &str) -> bool {
         && text.split('.').all(|part| !part.is_empty() && part.bytes().all(plain))
 }
 
-/// The codes that the source has as string literals, with a file that has them.
+/// The codes that the source has as string literals, with a file that has them. Tests may have codes of their own.
 fn in_source(folder: &Path, codes: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
             in_source(&path, codes);
-        } else if path.extension().is_some_and(|extension| extension == "rs") && !path.ends_with("problem/tests.rs") {
+        } else if path
+            .file_name()
+            .is_some_and(|name| name != "tests.rs" && name != "testing.rs" && name != "simulated.rs")
+        {
             let text = fs::read_to_string(&path).unwrap();
-            for code in text.split('"').filter(|fragment| is_code(fragment)) {
+            let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
+            for code in code.split('"').filter(|fragment| is_code(fragment)) {
                 codes.insert(code.to_owned(), path.display().to_string());
             }
         }

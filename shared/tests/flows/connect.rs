@@ -88,7 +88,9 @@ async fn f72_no_other_browser_state_or_platform_finishes_a_session() {
     let (_, other_cookie) = world.open(&session()).await;
     let forged: url::Url = callback.as_str().replace("state=", "state=x").parse().unwrap();
     let elsewhere: url::Url = callback.as_str().replace("/facebook/", "/mailchimp/").parse().unwrap();
-    for (url, cookie) in [(&callback, other_cookie.as_str()), (&callback, ""), (&forged, cookie.as_str()), (&elsewhere, cookie.as_str())] {
+    for (url, cookie) in
+        [(&callback, other_cookie.as_str()), (&callback, ""), (&forged, cookie.as_str()), (&elsewhere, cookie.as_str())]
+    {
         assert_eq!(world.call_back(url, cookie).await.status, 404, "{url}");
     }
     let asked = world.simulator.facebook().requests();

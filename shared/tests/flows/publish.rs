@@ -54,11 +54,8 @@ async fn f01_the_same_request_with_its_key_is_accepted_once_and_answered_alike()
 async fn f01_requests_at_the_same_moment_with_one_key_make_one_post() {
     let world = World::start().await;
     let body = json!({ "content": { "text": "at once" }, "targets": [{ "connection": world.connected().await }] });
-    let (a, b, c) = tokio::join!(
-        world.create_keyed("k", &body),
-        world.create_keyed("k", &body),
-        world.create_keyed("k", &body)
-    );
+    let (a, b, c) =
+        tokio::join!(world.create_keyed("k", &body), world.create_keyed("k", &body), world.create_keyed("k", &body));
     assert_eq!(a.as_ref().unwrap().body, b.unwrap().body);
     assert_eq!(a.unwrap().body, c.unwrap().body);
     world.drain().await;
@@ -128,7 +125,8 @@ async fn a_scheduled_post_goes_out_at_its_time_and_not_before() {
     let world = World::start().await;
     let connection = world.connected().await;
     for (at, seconds) in [("2026-11-21T10:00:20Z", 20), ("2026-11-21T13:00:20Z", 10_800)] {
-        let body = json!({ "content": { "text": at }, "targets": [{ "connection": connection }], "schedule": { "at": at } });
+        let body =
+            json!({ "content": { "text": at }, "targets": [{ "connection": connection }], "schedule": { "at": at } });
         let accepted = world.create(&body).await.unwrap();
         assert_eq!(accepted["state"], "scheduled");
         let before = world.page().len();
@@ -285,7 +283,8 @@ async fn f67_a_listing_in_pages_shows_every_post_once_the_newest_first() {
     let mut expected = Vec::new();
     for day in 0..3 {
         for number in 0..7 {
-            let body = json!({ "content": { "text": format!("{day}/{number}") }, "targets": [{ "connection": connection }] });
+            let body =
+                json!({ "content": { "text": format!("{day}/{number}") }, "targets": [{ "connection": connection }] });
             let accepted = world.create(&body).await.unwrap();
             expected.insert(0, accepted["id"].as_str().unwrap().to_owned());
             world.advance(1);

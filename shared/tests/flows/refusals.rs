@@ -57,7 +57,8 @@ async fn f12_everything_wrong_with_a_post_is_told_at_once_with_pointers() {
 async fn bodies_that_are_no_posts_are_told_apart() {
     let world = World::start().await;
     let connection = world.connected().await;
-    let post = |more: &str| format!(r#"{{"content":{{"text":"x"}},"targets":[{{"connection":"{connection}"}}]{more}}}"#);
+    let post =
+        |more: &str| format!(r#"{{"content":{{"text":"x"}},"targets":[{{"connection":"{connection}"}}]{more}}}"#);
     let cases = [
         ("", 400, "body.not_json", ""),
         ("{", 400, "body.not_json", ""),
@@ -107,7 +108,9 @@ async fn f09_what_belongs_to_another_tenant_does_not_exist() {
         let problem = world.read(route, &path).await.unwrap_err();
         assert_eq!((problem.status, problem.code), (404, code), "{route}");
     }
-    for (route, field) in [("GET /v1/posts", "posts"), ("GET /v1/connections", "connections"), ("GET /v1/dead-letters", "dead_letters")] {
+    for (route, field) in
+        [("GET /v1/posts", "posts"), ("GET /v1/connections", "connections"), ("GET /v1/dead-letters", "dead_letters")]
+    {
         let view = world.read(route, route.split_once(' ').unwrap().1).await.unwrap();
         assert_eq!(view[field], json!([]), "{route}");
     }
@@ -203,7 +206,8 @@ async fn twenty_targets_go_out_at_once() {
     // One destination twice in a post is a mistake, so twenty targets are twenty posts of one each here.
     assert_eq!(world.create(&body(20)).await.unwrap_err().errors.len(), 19);
     for number in 0..20 {
-        let body = json!({ "content": { "text": format!("number {number}") }, "targets": [{ "connection": connection }] });
+        let body =
+            json!({ "content": { "text": format!("number {number}") }, "targets": [{ "connection": connection }] });
         world.create(&body).await.unwrap();
     }
     world.drain().await;

@@ -27,12 +27,9 @@ fn events(timeline: &Value) -> Vec<&str> {
 
 #[tokio::test]
 async fn f34_f35_a_lost_answer_is_read_back_and_the_post_is_out_once() {
-    for kind in [
-        FaultKind::AcceptedThenTimeout,
-        FaultKind::LostAnswer,
-        FaultKind::TruncatedAnswer,
-        FaultKind::Status500After,
-    ] {
+    for kind in
+        [FaultKind::AcceptedThenTimeout, FaultKind::LostAnswer, FaultKind::TruncatedAnswer, FaultKind::Status500After]
+    {
         let world = World::start().await;
         let id = accept(&world, "whatever happens").await;
         world.simulator.facebook().add_fault(Fault::new(kind).on_edge("POST", "feed").times(1));

@@ -90,9 +90,8 @@ impl World {
         let transport = Arc::new(HttpTransport::new(HostPolicy::StandIn));
         let connectors = connectors(&simulator.url());
         let vault_config = config::Vault { table: "Vault".into(), token_key: resources.token_key.clone() };
-        let vault = || {
-            Vault::new(clients.kms(), clients.dynamodb(), &vault_config, Function::Consumer, shared_clock.clone())
-        };
+        let vault =
+            || Vault::new(clients.kms(), clients.dynamodb(), &vault_config, Function::Consumer, shared_clock.clone());
         let apps = || {
             Apps::new(clients.secrets_manager(), shared_clock.clone())
                 .with(Platform::Facebook, resources.facebook_app.clone())
@@ -112,11 +111,7 @@ impl World {
                 store: store.clone(),
                 queue: queue.clone(),
                 dead_letters: dead_letters.clone(),
-                signing_keys: SigningKeys::new(
-                    clients.secrets_manager(),
-                    &resources.signing_key,
-                    shared_clock.clone(),
-                ),
+                signing_keys: SigningKeys::new(clients.secrets_manager(), &resources.signing_key, shared_clock.clone()),
                 clock: shared_clock.clone(),
             },
             connect: ConnectFlow {
@@ -194,9 +189,7 @@ impl World {
         let parameters = pattern
             .split('/')
             .zip(path.split('/'))
-            .filter_map(|(name, value)| {
-                Some((name.strip_prefix('{')?.strip_suffix('}')?.to_owned(), value.to_owned()))
-            })
+            .filter_map(|(name, value)| Some((name.strip_prefix('{')?.strip_suffix('}')?.to_owned(), value.to_owned())))
             .collect();
         let body = if body.is_null() { Bytes::new() } else { Bytes::from(body.to_string()) };
         Request {
@@ -299,11 +292,8 @@ impl World {
         let response = self.connect.handle(request).await.unwrap();
         let view: Value = serde_json::from_str(&response.body).unwrap();
         let url: Url = view["url"].as_str().unwrap().parse().unwrap();
-        let page = self
-            .connect
-            .handle(self.request("GET /v1/connect/{session}", url.path(), &Value::Null))
-            .await
-            .unwrap();
+        let page =
+            self.connect.handle(self.request("GET /v1/connect/{session}", url.path(), &Value::Null)).await.unwrap();
         assert_eq!(page.status, 303, "{}", page.body);
         let cookie = page.cookies[0].split(';').next().unwrap().to_owned();
         (location(&page), cookie)
