@@ -104,7 +104,8 @@ impl Stop {
 /// # Errors
 /// When a file cannot be removed.
 pub fn forget(state_directory: &Path) -> std::io::Result<()> {
-    let files = ["dynamodb.sqlite", "dynamodb.sqlite-shm", "dynamodb.sqlite-wal", "kms.json", "secrets.json", "sqs.json"];
+    let files =
+        ["dynamodb.sqlite", "dynamodb.sqlite-shm", "dynamodb.sqlite-wal", "kms.json", "secrets.json", "sqs.json"];
     for file in files {
         match std::fs::remove_file(state_directory.join(file)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 use local::{Build, Level, Logs, Options};
 
+use crate::demo::Style;
+
 /// Runs postd on this machine: the functions of template.yaml as real processes, AWS and the platforms emulated in this one.
 /// No account, no Docker, no network.
 #[derive(Debug, Parser)]
@@ -23,6 +25,55 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Start the local cloud and keep it running until Ctrl-C (the default)
     Run(RunArguments),
+    /// Show the main job from a login to a post, on a cloud of its own; exits with 0 only if all of it held
+    Demo(DemoArguments),
+}
+
+/// How to show it.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct DemoArguments {
+    /// Tell it as one JSON object
+    #[arg(long)]
+    json: bool,
+
+    /// Show the functions' log lines from this level on: trace, debug, info, warn or error
+    #[arg(long, value_name = "LEVEL")]
+    log_level: Option<Level>,
+
+    /// Build the functions with optimisation, as for AWS
+    #[arg(long)]
+    release: bool,
+
+    /// Run the functions as they were last built
+    #[arg(long)]
+    no_build: bool,
+
+    /// The template; its directory is the workspace
+    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
+    template: PathBuf,
+}
+
+impl DemoArguments {
+    pub(crate) fn style(&self) -> Style {
+        if self.json { Style::Json } else { Style::Text }
+    }
+
+    /// A cloud in memory on free ports, silent unless its log was asked for.
+    pub(crate) fn options(self) -> Options {
+        let logs = self.log_level.map_or_else(Logs::discard, |level| {
+            Logs::new(level, |line| {
+                // With standard error gone there is nobody to tell.
+                let _told = writeln!(io::stderr(), "{line}");
+            })
+        });
+        Options {
+            build: Build { release: self.release, skip: self.no_build, target_directory: None },
+            schedules: true,
+            tenant: Some("demo".to_owned()),
+            logs,
+            ..Options::new(self.template)
+        }
+    }
 }
 
 /// How to run.

@@ -54,8 +54,7 @@ pub(crate) async fn build(workspace: &Path, packages: &[String], build: &Build) 
             command.env_remove(&name);
         }
     }
-    let status =
-        command.stdin(Stdio::null()).kill_on_drop(true).status().await.map_err(BuildError::NoCargo)?;
+    let status = command.stdin(Stdio::null()).kill_on_drop(true).status().await.map_err(BuildError::NoCargo)?;
     if status.success() { Ok(directory) } else { Err(BuildError::Failed(status)) }
 }
 

@@ -2,7 +2,10 @@
 
 use jiff::{Timestamp, Zoned};
 
-#[expect(clippy::disallowed_methods, reason = "the local cloud stands in for the services that tell functions the time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the local cloud stands in for the services that tell functions the time"
+)]
 pub(crate) fn now() -> Timestamp {
     Timestamp::now()
 }

@@ -114,8 +114,7 @@ impl Cloud {
             logs: options.logs.clone(),
         };
         let lambda = Lambda::start(deployed.functions, settings).await.map_err(Error::RuntimeApi)?;
-        let gateway =
-            deployed.api.map(|api| Gateway::start(listener, api, lambda.clone(), options.logs.clone()));
+        let gateway = deployed.api.map(|api| Gateway::start(listener, api, lambda.clone(), options.logs.clone()));
         let mut tasks = Vec::new();
         let client = queue_client(&emulators);
         for mapping in deployed.mappings {
@@ -302,11 +301,7 @@ async fn start_simulator(options: &Options, api_url: &str) -> Result<Simulator, 
 }
 
 /// The app's credentials and a tenant.
-async fn prepare(
-    options: &Options,
-    emulators: &Emulators,
-    deployed: &Deployed,
-) -> Result<Option<SeededTenant>, Error> {
+async fn prepare(options: &Options, emulators: &Emulators, deployed: &Deployed) -> Result<Option<SeededTenant>, Error> {
     if let Some(app) = deployed.resources.get("FacebookApp") {
         seed::app(emulators, &app.reference).await?;
     }
@@ -341,5 +336,7 @@ fn queue_client(emulators: &Emulators) -> aws_sdk_sqs::Client {
 fn queue_url(resources: &BTreeMap<String, Attributes>, arn: &str) -> Result<String, Error> {
     let queue = resources.values().find(|attributes| attributes.attributes.get("Arn").is_some_and(|own| own == arn));
     let url = queue.and_then(|queue| queue.attributes.get("QueueUrl")).cloned();
-    url.ok_or_else(|| Error::Template(template::Error::at(arn, "an event source mapping polls it, but there is no such queue")))
+    url.ok_or_else(|| {
+        Error::Template(template::Error::at(arn, "an event source mapping polls it, but there is no such queue"))
+    })
 }

@@ -146,7 +146,9 @@ fn event(mut line: Map<String, Json>) -> (Level, String) {
         append(&mut text, name, value);
     }
     for span in spans.as_ref().and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object) {
-        for (name, value) in span.iter().filter(|(name, _)| name.as_str() != "name" && !line.contains_key(name.as_str())) {
+        for (name, value) in
+            span.iter().filter(|(name, _)| name.as_str() != "name" && !line.contains_key(name.as_str()))
+        {
             append(&mut text, name, value);
         }
     }
@@ -188,7 +190,10 @@ mod tests {
     #[test]
     fn a_flat_json_line_becomes_its_message_and_fields() {
         let line = r#"{"timestamp":"t","level":"WARN","message":"stays queued","tenant":"ten_1","error":"no answer","target":"consumer","spans":[{"name":"invocation","requestId":"r1"}]}"#;
-        assert_eq!(rendered(line), (Level::Warn, "stays queued error=\"no answer\" tenant=ten_1 requestId=r1".to_owned()));
+        assert_eq!(
+            rendered(line),
+            (Level::Warn, "stays queued error=\"no answer\" tenant=ten_1 requestId=r1".to_owned())
+        );
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `cargo run -p local`: starts the local cloud and runs it until Ctrl-C.
 
 mod arguments;
+mod demo;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -16,11 +17,16 @@ use arguments::{Arguments, Command};
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        None => run(arguments.run.options()).await,
-        Some(Command::Run(run_arguments)) => run(run_arguments.options()).await,
+        None => run(arguments.run.options()).await.map(|()| true),
+        Some(Command::Run(run_arguments)) => run(run_arguments.options()).await.map(|()| true),
+        Some(Command::Demo(demo_arguments)) => {
+            let style = demo_arguments.style();
+            demo(demo_arguments.options(), style).await
+        }
     };
     match done {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
         Err(error) => {
             // With standard error gone there is nobody to tell.
             let _told = writeln!(io::stderr(), "error: {}", chain(error.as_ref()));
@@ -64,6 +70,16 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
     }
     cloud.shutdown().await?;
     Ok(())
+}
+
+/// Tells the story, unless somebody has heard enough: then the functions end with it.
+async fn demo(options: Options, style: demo::Style) -> Result<bool, Box<dyn Error>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    tokio::select! {
+        told = demo::run(options, style) => told,
+        _asked = tokio::signal::ctrl_c() => Ok(false),
+        _asked = terminate.recv() => Ok(false),
+    }
 }
 
 /// An error with everything that led to it.

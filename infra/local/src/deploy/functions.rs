@@ -79,10 +79,8 @@ fn function(resource: &Resource, scope: &Scope<'_>, described: &mut Described) -
         environment.insert(variable.clone(), value);
     }
     if let Some(logging) = &properties.logging_config {
-        let told = [
-            ("AWS_LAMBDA_LOG_FORMAT", &logging.log_format),
-            ("AWS_LAMBDA_LOG_LEVEL", &logging.application_log_level),
-        ];
+        let told =
+            [("AWS_LAMBDA_LOG_FORMAT", &logging.log_format), ("AWS_LAMBDA_LOG_LEVEL", &logging.application_log_level)];
         environment.extend(told.iter().filter_map(|(name, value)| Some(((*name).to_owned(), (*value).clone()?))));
     }
     let retries = properties.event_invoke_config.as_ref();
@@ -216,7 +214,8 @@ fn authorizer(place: &str, description: Authorizer) -> Result<gateway::Authorize
     if description.authorizer_payload_format_version != "2.0" || description.enable_simple_responses != Some(true) {
         return Err(Error::at(place, "the local cloud knows only authorizers with payload 2.0 and simple responses"));
     }
-    let headers = description.identity.headers.into_iter().map(|name| gateway::IdentitySource::Header(name.to_lowercase()));
+    let headers =
+        description.identity.headers.into_iter().map(|name| gateway::IdentitySource::Header(name.to_lowercase()));
     let queries = description.identity.query_strings.into_iter().map(gateway::IdentitySource::Query);
     Ok(gateway::AuthorizerDefinition {
         function: function_name(&description.function_arn),

@@ -18,7 +18,9 @@ fn number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u32>, D::
             let number = number.as_u64().and_then(|number| u32::try_from(number).ok());
             number.map(Some).ok_or_else(|| D::Error::custom("this number is out of range"))
         }
-        Some(Json::String(text)) => text.parse().map(Some).map_err(|_| D::Error::custom(format!("\"{text}\" is not a number"))),
+        Some(Json::String(text)) => {
+            text.parse().map(Some).map_err(|_| D::Error::custom(format!("\"{text}\" is not a number")))
+        }
         Some(other) => Err(D::Error::custom(format!("{other} is not a number"))),
     }
 }

@@ -138,8 +138,10 @@ fn generate_secret(id: &str, generate: &GenerateSecretString) -> Result<String, 
     match (&generate.secret_string_template, &generate.generate_string_key) {
         (None, None) => Ok(password),
         (Some(template), Some(key)) => {
-            let mut fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(template)
-                .map_err(|error| Error::at(format!("{id}.GenerateSecretString.SecretStringTemplate"), error.to_string()))?;
+            let mut fields: serde_json::Map<String, serde_json::Value> =
+                serde_json::from_str(template).map_err(|error| {
+                    Error::at(format!("{id}.GenerateSecretString.SecretStringTemplate"), error.to_string())
+                })?;
             fields.insert(key.clone(), password.into());
             Ok(serde_json::Value::Object(fields).to_string())
         }

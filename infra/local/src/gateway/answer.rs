@@ -109,13 +109,19 @@ mod tests {
 
     #[tokio::test]
     async fn bare_json_becomes_a_200() {
-        assert_eq!(seen(&json!({"a": 1})).await.unwrap(), (200, vec![kind("application/json")], r#"{"a":1}"#.to_owned()));
+        assert_eq!(
+            seen(&json!({"a": 1})).await.unwrap(),
+            (200, vec![kind("application/json")], r#"{"a":1}"#.to_owned())
+        );
         assert_eq!(seen(&json!("text")).await.unwrap(), (200, vec![kind("application/json")], "text".to_owned()));
     }
 
     #[tokio::test]
     async fn an_answer_without_a_body_is_plain_text() {
-        assert_eq!(seen(&json!({"statusCode": "204"})).await.unwrap(), (204, vec![kind("text/plain;charset=UTF-8")], String::new()));
+        assert_eq!(
+            seen(&json!({"statusCode": "204"})).await.unwrap(),
+            (204, vec![kind("text/plain;charset=UTF-8")], String::new())
+        );
     }
 
     #[tokio::test]

@@ -26,8 +26,13 @@ pub(super) struct Routed<'a> {
 impl Routed<'_> {
     /// A header's values, joined by commas.
     pub(super) fn header(&self, name: &str) -> Option<String> {
-        let values: Vec<String> =
-            self.parts.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned()).collect();
+        let values: Vec<String> = self
+            .parts
+            .headers
+            .get_all(name)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned())
+            .collect();
         if values.is_empty() { None } else { Some(values.join(",")) }
     }
 
@@ -145,7 +150,9 @@ impl Routed<'_> {
             .headers
             .get_all(COOKIE)
             .iter()
-            .flat_map(|value| String::from_utf8_lossy(value.as_bytes()).split("; ").map(str::to_owned).collect::<Vec<_>>())
+            .flat_map(|value| {
+                String::from_utf8_lossy(value.as_bytes()).split("; ").map(str::to_owned).collect::<Vec<_>>()
+            })
             .filter(|cookie| !cookie.is_empty())
             .collect()
     }

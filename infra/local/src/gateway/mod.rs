@@ -106,7 +106,13 @@ async fn handle(
         response.headers_mut().insert("apigw-requestid", id);
     }
     // The path alone: a query may carry what nobody should read in a log.
-    let line = format!("{} {} {} in {} ms", parts.method, parts.uri.path(), response.status().as_u16(), begun.elapsed().as_millis());
+    let line = format!(
+        "{} {} {} in {} ms",
+        parts.method,
+        parts.uri.path(),
+        response.status().as_u16(),
+        begun.elapsed().as_millis()
+    );
     served.logs.say(Level::Info, "gateway", line);
     response
 }

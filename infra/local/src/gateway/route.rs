@@ -124,7 +124,8 @@ mod tests {
     ];
 
     fn chosen(method: &str, path: &str) -> (String, BTreeMap<String, String>) {
-        let mut keys: Vec<RouteKey> = ROUTES.iter().map(|(method, path)| RouteKey::parse(method, path).unwrap()).collect();
+        let mut keys: Vec<RouteKey> =
+            ROUTES.iter().map(|(method, path)| RouteKey::parse(method, path).unwrap()).collect();
         keys.sort_by_key(RouteKey::precedence);
         keys.iter().find_map(|key| Some((key.to_string(), key.matches(method, path)?))).unwrap()
     }
@@ -150,7 +151,10 @@ mod tests {
     #[test]
     fn variables_hold_what_stood_in_their_place() {
         let (_, variables) = chosen("GET", "/pets/cat/a%20b");
-        assert_eq!(variables, BTreeMap::from([("kind".to_owned(), "cat".to_owned()), ("id".to_owned(), "a%20b".to_owned())]));
+        assert_eq!(
+            variables,
+            BTreeMap::from([("kind".to_owned(), "cat".to_owned()), ("id".to_owned(), "a%20b".to_owned())])
+        );
         let (_, variables) = chosen("GET", "/pets/cat/2/toys");
         assert_eq!(variables, BTreeMap::from([("proxy".to_owned(), "cat/2/toys".to_owned())]));
     }

@@ -77,8 +77,7 @@ impl Environment {
         api: &Arc<RuntimeApi>,
     ) -> Result<Arc<Self>, InvokeError> {
         let id = Uuid::now_v7().simple().to_string();
-        let process =
-            Process::start(definition, settings, &api.address_for(&id)).map_err(InvokeError::Init)?;
+        let process = Process::start(definition, settings, &api.address_for(&id)).map_err(InvokeError::Init)?;
         let (sender, receiver) = mpsc::channel(1);
         let environment = Arc::new(Self {
             id,
@@ -184,7 +183,10 @@ impl Environment {
     /// The Runtime API's `/response` and `/error`; false when this is not the event in hand.
     pub(super) fn answer(&self, request_id: &str, answer: Answer) -> bool {
         let mut in_hand = self.in_hand();
-        let sender = in_hand.as_mut().filter(|in_hand| in_hand.request_id == request_id).and_then(|in_hand| in_hand.answer.take());
+        let sender = in_hand
+            .as_mut()
+            .filter(|in_hand| in_hand.request_id == request_id)
+            .and_then(|in_hand| in_hand.answer.take());
         // Whoever waited may have given up at the deadline in this very moment.
         sender.is_some_and(|sender| sender.send(answer).is_ok())
     }
@@ -199,11 +201,7 @@ impl Environment {
     }
 
     pub(super) fn info(&self) -> EnvironmentInfo {
-        EnvironmentInfo {
-            id: self.id.clone(),
-            pid: self.process().pid(),
-            busy: *self.phase.borrow() == Phase::Working,
-        }
+        EnvironmentInfo { id: self.id.clone(), pid: self.process().pid(), busy: *self.phase.borrow() == Phase::Working }
     }
 
     /// Kills the process; the next event gets a new one.

@@ -127,11 +127,7 @@ fn forward(stream: Option<impl AsyncRead + Unpin + Send + 'static>, binary: &str
 }
 
 /// The environment as Lambda makes it, then the template's variables, then what the local cloud adds for all.
-fn variables(
-    definition: &FunctionDefinition,
-    settings: &Settings,
-    runtime_api: &str,
-) -> BTreeMap<String, String> {
+fn variables(definition: &FunctionDefinition, settings: &Settings, runtime_api: &str) -> BTreeMap<String, String> {
     let mut variables: BTreeMap<String, String> = [
         ("AWS_LAMBDA_RUNTIME_API", runtime_api.to_owned()),
         ("AWS_LAMBDA_FUNCTION_NAME", definition.name.clone()),

@@ -41,7 +41,8 @@ impl RuntimeApi {
 
     /// What an environment finds in `AWS_LAMBDA_RUNTIME_API`.
     pub(super) fn address_for(&self, environment: &str) -> String {
-        format!("{}/{environment}", self.address)
+        // With its scheme: the runtime client of Rust takes a path in the address only then.
+        format!("http://{}/{environment}", self.address)
     }
 
     /// Takes a new environment in, unless everything is stopping.

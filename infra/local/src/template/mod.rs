@@ -96,8 +96,7 @@ const RESOURCE_FIELDS: [&str; 7] =
 
 impl Template {
     pub(crate) fn load(path: &Path) -> Result<Self, Error> {
-        let text =
-            std::fs::read_to_string(path).map_err(|source| Error::Missing { path: path.to_owned(), source })?;
+        let text = std::fs::read_to_string(path).map_err(|source| Error::Missing { path: path.to_owned(), source })?;
         Self::parse(&text).map_err(|error| match error {
             ParseError::Yaml(source) => Error::Yaml { path: path.to_owned(), source },
             ParseError::Template(error) => error,

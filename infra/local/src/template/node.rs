@@ -93,11 +93,7 @@ impl Node {
 }
 
 fn scalar(number: &serde_norway::Number) -> Json {
-    if let Some(whole) = number.as_i64() {
-        Json::from(whole)
-    } else {
-        number.as_f64().map_or(Json::Null, Json::from)
-    }
+    if let Some(whole) = number.as_i64() { Json::from(whole) } else { number.as_f64().map_or(Json::Null, Json::from) }
 }
 
 fn key_text(key: &Yaml) -> Option<String> {

@@ -59,7 +59,8 @@ fn check(declaration: &Node, value: &str) -> Result<(), String> {
             Some(Node::Scalar(Json::Number(bound))) => bound.as_f64(),
             Some(_) | None => None,
         };
-        if bound("MinValue").is_some_and(|least| number < least) || bound("MaxValue").is_some_and(|most| number > most) {
+        if bound("MinValue").is_some_and(|least| number < least) || bound("MaxValue").is_some_and(|most| number > most)
+        {
             return Err(format!("{value} is out of range"));
         }
     }

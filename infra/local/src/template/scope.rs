@@ -74,8 +74,7 @@ impl Scope<'_> {
             Call::FindInMap(map, first, second) => {
                 let keys = [self.text(map, place)?, self.text(first, place)?, self.text(second, place)?];
                 let found = keys.iter().try_fold(&self.template.mappings, |node, key| node.get(key));
-                let found = found
-                    .ok_or_else(|| Error::at(place, format!("there is no mapping {}", keys.join("."))))?;
+                let found = found.ok_or_else(|| Error::at(place, format!("there is no mapping {}", keys.join("."))))?;
                 self.value(found, place)
             }
             Call::Join { separator, list } => {
@@ -110,10 +109,7 @@ impl Scope<'_> {
     }
 
     fn text(&self, node: &Node, place: &str) -> Result<String, Error> {
-        self.value(node, place)?
-            .as_ref()
-            .and_then(scalar_text)
-            .ok_or_else(|| Error::at(place, "a text is needed here"))
+        self.value(node, place)?.as_ref().and_then(scalar_text).ok_or_else(|| Error::at(place, "a text is needed here"))
     }
 
     fn reference(&self, name: &str, place: &str) -> Result<String, Error> {
@@ -156,8 +152,7 @@ impl Scope<'_> {
         let mut rest = pattern;
         while let Some((before, after)) = rest.split_once("${") {
             result.push_str(before);
-            let (name, tail) =
-                after.split_once('}').ok_or_else(|| Error::at(place, "a ${ in Sub is never closed"))?;
+            let (name, tail) = after.split_once('}').ok_or_else(|| Error::at(place, "a ${ in Sub is never closed"))?;
             rest = tail;
             if let Some(literal) = name.strip_prefix('!') {
                 result.push_str("${");

@@ -1,0 +1,124 @@
+//! Calls over HTTP, the way a customer's backend and a person's browser make them.
+
+use std::error::Error;
+use std::time::Duration;
+
+use http::Method;
+use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
+use serde_json::Value;
+use shared::connector::settings::HostPolicy;
+use shared::connector::transport::{HttpTransport, Transport as _};
+use shared::connector::{Answer, Authentication, Body, Request};
+use url::Url;
+
+type Failure = Box<dyn Error>;
+
+/// The longest that any answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// An HTTP client that follows nothing by itself.
+pub(crate) struct Client {
+    transport: HttpTransport,
+    api: String,
+    simulator: String,
+    key: String,
+}
+
+impl Client {
+    pub(crate) fn new(api: &str, simulator: &str, key: &str) -> Self {
+        Self {
+            transport: HttpTransport::new(HostPolicy::StandIn),
+            api: api.to_owned(),
+            simulator: simulator.to_owned(),
+            key: key.to_owned(),
+        }
+    }
+
+    /// A call to the API with the tenant's key; its answer must have `status`.
+    pub(crate) async fn api(
+        &self,
+        method: Method,
+        path: &str,
+        (body, headers): (Option<Value>, &[(&'static str, &str)]),
+        status: u16,
+    ) -> Result<Answer, Failure> {
+        let mut all = HeaderMap::new();
+        all.insert(AUTHORIZATION, HeaderValue::from_str(&format!("Bearer {}", self.key))?);
+        for (name, value) in headers {
+            all.insert(HeaderName::from_static(name), HeaderValue::from_str(value)?);
+        }
+        let body = body.map_or(Body::Empty, Body::Json);
+        self.expect(method, &format!("{}{path}", self.api), (body, all), status).await
+    }
+
+    /// What the API says about `path`.
+    pub(crate) async fn read(&self, path: &str) -> Result<Value, Failure> {
+        json(&self.api(Method::GET, path, (None, &[]), 200).await?)
+    }
+
+    /// A call to the simulator's control interface.
+    pub(crate) async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+        let address = format!("{}/_simulator/{path}", self.simulator);
+        let mut request = Request::new(method, Url::parse(&address)?);
+        request.authentication = Authentication::Complete;
+        request.body = body.map_or(Body::Empty, Body::Json);
+        let answer = self.transport.send(request, PATIENCE).await?;
+        if !answer.status.is_success() {
+            return Err(format!("the simulator answered {} to {path}", answer.status).into());
+        }
+        Ok(answer.json().unwrap_or_default())
+    }
+
+    /// Gives consent like a person in a browser: opens the session's address, follows it to the platform, ticks `pages`
+    /// there, and follows the way back. Where the browser ends.
+    pub(crate) async fn consent(&self, session: &str, user: &str, pages: &[&str]) -> Result<Url, Failure> {
+        let opened = self.expect(Method::GET, session, (Body::Empty, HeaderMap::new()), 303).await?;
+        let cookie = header(&opened, &SET_COOKIE)?;
+        let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
+        let dialog = Url::parse(header(&opened, &LOCATION)?)?;
+        let page = self.expect(Method::GET, dialog.as_str(), (Body::Empty, HeaderMap::new()), 200).await?;
+        if !String::from_utf8_lossy(&page.body).contains("<form") {
+            return Err("the login page has no form".into());
+        }
+        let mut form: Vec<(String, String)> = dialog.query_pairs().into_owned().collect();
+        form.extend([("user".to_owned(), user.to_owned()), ("action".to_owned(), "continue".to_owned())]);
+        form.extend(pages.iter().map(|page| ("pages".to_owned(), (*page).to_owned())));
+        let mut action = dialog.clone();
+        action.set_query(None);
+        let allowed = self.expect(Method::POST, action.as_str(), (Body::Form(form), HeaderMap::new()), 302).await?;
+        let mut callback = Url::parse(header(&allowed, &LOCATION)?)?;
+        // A browser keeps the fragment to itself.
+        callback.set_fragment(None);
+        let mut headers = HeaderMap::new();
+        headers.insert(COOKIE, HeaderValue::from_str(&cookie)?);
+        let back = self.expect(Method::GET, callback.as_str(), (Body::Empty, headers), 303).await?;
+        Ok(Url::parse(header(&back, &LOCATION)?)?)
+    }
+
+    async fn expect(
+        &self,
+        method: Method,
+        address: &str,
+        (body, headers): (Body, HeaderMap),
+        status: u16,
+    ) -> Result<Answer, Failure> {
+        let url = Url::parse(address)?;
+        let what = format!("{method} {}", url.path());
+        let request = Request { method, url, headers, body, authentication: Authentication::Complete };
+        let answer = self.transport.send(request, PATIENCE).await?;
+        if answer.status.as_u16() == status {
+            return Ok(answer);
+        }
+        let text = String::from_utf8_lossy(&answer.body).into_owned();
+        Err(format!("{what} was answered with {} instead of {status}: {text}", answer.status.as_u16()).into())
+    }
+}
+
+/// An answer's body.
+pub(crate) fn json(answer: &Answer) -> Result<Value, Failure> {
+    answer.json().ok_or_else(|| "an answer is not JSON".into())
+}
+
+fn header<'a>(answer: &'a Answer, name: &HeaderName) -> Result<&'a str, Failure> {
+    Ok(answer.headers.get(name).ok_or_else(|| format!("an answer has no `{name}`"))?.to_str()?)
+}

@@ -1,0 +1,97 @@
+//! What the demo says, for people or for machines.
+
+use std::error::Error;
+use std::io::{self, Write as _};
+use std::time::{Duration, Instant};
+
+use local::Cloud;
+use serde_json::{Value, json};
+
+/// For whom the story is told.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Style {
+    /// Lines of text.
+    Text,
+    /// One JSON object at the end.
+    Json,
+}
+
+/// Collects and tells what happened.
+pub(crate) struct Report {
+    style: Style,
+    began: Instant,
+    steps: Vec<Value>,
+}
+
+impl Report {
+    pub(crate) fn new(style: Style) -> Self {
+        Self { style, began: Instant::now(), steps: Vec::new() }
+    }
+
+    pub(crate) fn begin(&self) -> io::Result<()> {
+        self.say("postd, from a login to a post: the real functions, embedded AWS, a simulated Facebook.\n")
+    }
+
+    pub(crate) fn started(&mut self, cloud: &Cloud) -> io::Result<()> {
+        let took = self.began.elapsed();
+        self.steps.push(json!({ "step": "start the local cloud", "took_ms": millis(took) }));
+        self.say(&format!(
+            "The cloud runs after {}: API {}, simulator {}.\n",
+            seconds(took),
+            cloud.api_url(),
+            cloud.simulator_url()
+        ))
+    }
+
+    /// One thing that was done and checked, with the lines that show it.
+    pub(crate) fn step(&mut self, title: &str, took: Duration, lines: &[String]) -> io::Result<()> {
+        self.steps.push(json!({ "step": title, "took_ms": millis(took), "shown": lines }));
+        self.say(&format!("{:>2}. {title}  ({})", self.steps.len() - 1, seconds(took)))?;
+        for line in lines {
+            self.say(&format!("      {line}"))?;
+        }
+        self.say("")
+    }
+
+    pub(crate) fn broke_off(&self, error: &(dyn Error + 'static)) -> io::Result<()> {
+        if self.style == Style::Json {
+            return print(&json!({ "ok": false, "error": error.to_string(), "steps": self.steps }).to_string());
+        }
+        print(&format!("This did not hold: {error}\n"))
+    }
+
+    /// The proof from outside: what the Page shows.
+    pub(crate) fn end(&self, page: &[Value]) -> io::Result<()> {
+        if self.style == Style::Json {
+            let took = millis(self.began.elapsed());
+            return print(&json!({ "ok": true, "took_ms": took, "steps": self.steps, "page": page }).to_string());
+        }
+        self.say("What the Page of Example Bakery shows now, as the simulator tells it:\n")?;
+        for post in page {
+            let text = post["message"].as_str().unwrap_or("(no text)");
+            let more = match (post["link"].as_str(), post["photos"].as_array().map_or(0, Vec::len)) {
+                (Some(link), _) => format!("  -> {link}"),
+                (None, 1..) => "  [photo]".to_owned(),
+                (None, _) => String::new(),
+            };
+            self.say(&format!("      {}  {text}{more}", post["id"].as_str().unwrap_or("-")))?;
+        }
+        self.say(&format!("\nAll of it held, in {}.", seconds(self.began.elapsed())))
+    }
+
+    fn say(&self, line: &str) -> io::Result<()> {
+        if self.style == Style::Text { print(line) } else { Ok(()) }
+    }
+}
+
+fn print(line: &str) -> io::Result<()> {
+    writeln!(io::stdout(), "{line}")
+}
+
+fn seconds(duration: Duration) -> String {
+    format!("{:.2} s", duration.as_secs_f64())
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
