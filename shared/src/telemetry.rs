@@ -40,9 +40,15 @@ pub mod field {
 /// the SDK's signer writes credentials, and hyper headers.
 const CAPPED: [&str; 4] = ["aws_", "h2", "hyper", "rustls"];
 
+/// The runtime: at `TRACE` it writes whole events, API keys and OAuth codes included; its spans carry the request's id.
+const RUNTIME: &str = "lambda_runtime";
+
 fn filter(level: LevelFilter) -> Targets {
     let cap = level.min(LevelFilter::WARN);
-    Targets::new().with_default(level).with_targets(CAPPED.map(|target| (target, cap)))
+    Targets::new()
+        .with_default(level)
+        .with_targets(CAPPED.map(|target| (target, cap)))
+        .with_target(RUNTIME, level.min(LevelFilter::DEBUG))
 }
 
 /// Writes events at `level` and above to standard output from now on. The second call in a process changes nothing.
@@ -346,6 +352,17 @@ mod tests {
         assert_eq!(text.lines().count(), 2);
         let quiet = logged(LevelFilter::ERROR, || tracing::warn!(target: "rustls", "too mild for this level"));
         assert_eq!(quiet, "");
+    }
+
+    #[test]
+    fn f56_the_runtime_never_writes_an_event() {
+        let text = logged(LevelFilter::TRACE, || {
+            let _span =
+                tracing::info_span!(target: "lambda_runtime::layers::trace", "invocation", requestId = "r1").entered();
+            tracing::trace!(target: "lambda_runtime::layers::api_response", body = "canary", "raw JSON event");
+            tracing::info!("told");
+        });
+        assert!(!text.contains("canary") && text.contains("r1"), "{text}");
     }
 
     #[test]
