@@ -1,8 +1,14 @@
 //! The whole system from outside: the functions that `template.yaml` deploys, as processes of their own, behind the local
 //! cloud's API Gateway, queues and tables, against the simulated platform.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod crashes;
+mod events;
+mod http;
+mod oauth;
 mod queue;
+mod secrets;
 mod support;
+mod template_rules;
 mod tenant;
+mod webhooks;

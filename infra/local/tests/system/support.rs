@@ -14,12 +14,14 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 /// How long anything may take. The longest legitimate wait is a dead consumer's lease.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(20);
 
 /// What must never be logged, whoever it belongs to: the beginning of every access token, and the app's secrets.
 const SECRETS: [&str; 3] = ["EAAP", simulator::APP_SECRET, simulator::VERIFY_TOKEN];
+
+static SHARED: OnceLock<System> = OnceLock::new();
 
 /// A running cloud on a thread of its own, so that several tests, each with its own runtime, can share it.
 pub(crate) struct System {
@@ -34,9 +36,13 @@ pub(crate) struct System {
 impl System {
     /// The cloud that most tests share. Every test brings tenants of its own, so that they do not meet.
     pub(crate) fn shared() -> &'static Self {
-        static SHARED: OnceLock<System> = OnceLock::new();
         // Its functions log all they can: whatever tests do here is searched for secrets.
         SHARED.get_or_init(|| Self::start(&[("LogLevel", "trace"), ("FacebookSettleSeconds", "1")]))
+    }
+
+    /// The shared cloud, if any test has begun to use it.
+    pub(crate) fn shared_so_far() -> Option<&'static Self> {
+        SHARED.get()
     }
 
     /// A cloud for tests that kill, flood or turn the clock.
@@ -98,9 +104,10 @@ impl System {
         lock(&self.secrets).push(secret.to_owned());
     }
 
-    /// How many lines this function has logged so far.
-    pub(crate) fn lines_of(&self, function: &str) -> usize {
-        lock(&self.logs).iter().filter(|line| line.source == function).count()
+    /// What this function has logged so far.
+    pub(crate) fn lines(&self, function: &str) -> Vec<String> {
+        let logs = lock(&self.logs);
+        logs.iter().filter(|line| line.source == function).map(|line| line.text.clone()).collect()
     }
 
     /// Fails if anything secret has been logged by any function, or by the cloud itself.

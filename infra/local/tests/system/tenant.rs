@@ -17,8 +17,8 @@ use crate::support::System;
 /// Where a browser ends after consent.
 pub(crate) const RETURN_URL: &str = "https://app.example.com/connected";
 
-/// Everything that Ada may see; and Grace.
-pub(crate) const ADAS: [&str; 5] = [seed::BAKERY, seed::CAFE, seed::ODDITIES, seed::BOOKSHOP, seed::FRANCHISE];
+/// Every Page that Ada may see but the one that she has through a business only; and Grace's.
+pub(crate) const ADAS: [&str; 4] = [seed::BAKERY, seed::CAFE, seed::ODDITIES, seed::BOOKSHOP];
 pub(crate) const GRACES: [&str; 3] = [seed::GARDEN, seed::HARDWARE, seed::BOOKSHOP];
 
 /// What came back.

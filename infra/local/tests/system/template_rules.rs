@@ -1,0 +1,146 @@
+//! What must hold between the numbers of `template.yaml`.
+
+use std::path::Path;
+
+use serde_norway::Value;
+
+fn template() -> Value {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml");
+    serde_norway::from_slice(&std::fs::read(file).unwrap()).unwrap()
+}
+
+/// The value behind `!Ref`, `!If` and their like: `!GetAtt Queue.Arn` becomes `Queue.Arn`.
+fn bare(value: &Value) -> &Value {
+    match value {
+        Value::Tagged(tagged) => &tagged.value,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Sequence(_) | Value::Mapping(_) => {
+            value
+        }
+    }
+}
+
+fn at<'a>(value: &'a Value, path: &str) -> Option<&'a Value> {
+    path.split('/').try_fold(value, |value, name| bare(value).get(name))
+}
+
+fn number(value: &Value, path: &str) -> Option<u64> {
+    at(value, path).and_then(Value::as_u64)
+}
+
+fn text<'a>(value: &'a Value, path: &str) -> Option<&'a str> {
+    at(value, path).and_then(|value| bare(value).as_str())
+}
+
+/// Names and properties of all resources of a type.
+fn resources<'a>(template: &'a Value, kind: &'a str) -> impl Iterator<Item = (&'a str, &'a Value)> {
+    let resources = template["Resources"].as_mapping().unwrap();
+    let wanted = move |value: &Value| value["Type"].as_str() == Some(kind);
+    resources
+        .iter()
+        .filter(move |(_, value)| wanted(value))
+        .map(|(name, value)| (name.as_str().unwrap(), &value["Properties"]))
+}
+
+/// A number, or the default of the parameter that stands in its place.
+fn resolved(template: &Value, properties: &Value, path: &str) -> u64 {
+    let value = bare(at(properties, path).unwrap());
+    let parameter = |name: &str| number(template, &format!("Parameters/{name}/Default")).unwrap();
+    value.as_u64().unwrap_or_else(|| parameter(value.as_str().unwrap()))
+}
+
+/// The function and the queue of every event source mapping, with their properties.
+fn mappings(template: &Value) -> Vec<(&Value, &Value, &Value)> {
+    let find = |kind, name: &str| resources(template, kind).find(|(own, _)| *own == name).unwrap().1;
+    resources(template, "AWS::Lambda::EventSourceMapping")
+        .map(|(_, mapping)| {
+            let queue = text(mapping, "EventSourceArn").unwrap().trim_end_matches(".Arn");
+            let function = text(mapping, "FunctionName").unwrap();
+            (mapping, find("AWS::Serverless::Function", function), find("AWS::SQS::Queue", queue))
+        })
+        .collect()
+}
+
+#[test]
+fn f14_a_message_stays_hidden_six_times_as_long_as_its_function_may_work() {
+    let template = template();
+    assert_eq!(mappings(&template).len(), 2);
+    for (_, function, queue) in mappings(&template) {
+        let (hidden, works) =
+            (resolved(&template, queue, "VisibilityTimeout"), resolved(&template, function, "Timeout"));
+        assert!(hidden >= 6 * works, "{hidden} s hidden, {works} s of work");
+    }
+    // The smallest values that the parameters take fit each other as well.
+    let least = |name: &str| number(&template, &format!("Parameters/{name}/MinValue")).unwrap();
+    assert!(least("PublishVisibilityTimeout") >= 6 * least("ConsumerTimeout"));
+}
+
+#[test]
+fn f16_every_mapping_reports_single_failures() {
+    for (mapping, ..) in mappings(&template()) {
+        let types = mapping["FunctionResponseTypes"].as_sequence().unwrap();
+        assert_eq!(types.iter().filter_map(Value::as_str).collect::<Vec<_>>(), ["ReportBatchItemFailures"]);
+        assert!(mapping.get("FilterCriteria").is_none(), "F24: a filter deletes what does not match");
+    }
+}
+
+#[test]
+fn f19_no_mapping_runs_more_than_its_function_reserves() {
+    let template = template();
+    for (mapping, function, _) in mappings(&template) {
+        let most = resolved(&template, mapping, "ScalingConfig/MaximumConcurrency");
+        assert!(most >= 2, "Lambda takes 2 and more");
+        // `!If [ReservesConcurrency, number, nothing]`
+        let reserved = bare(at(function, "ReservedConcurrentExecutions").unwrap()).as_sequence().unwrap();
+        let reserved = bare(&reserved[1]);
+        let reserved = reserved.as_u64().unwrap_or_else(|| {
+            number(&template, &format!("Parameters/{}/Default", reserved.as_str().unwrap())).unwrap()
+        });
+        assert!(most <= reserved, "{most} at once, {reserved} reserved");
+    }
+}
+
+#[test]
+fn f20_f21_dead_letters_come_late_and_stay_longer_than_what_they_came_from() {
+    let template = template();
+    for (_, _, queue) in mappings(&template) {
+        assert!(number(queue, "RedrivePolicy/maxReceiveCount").unwrap() >= 5);
+        let dead = text(queue, "RedrivePolicy/deadLetterTargetArn").unwrap().trim_end_matches(".Arn");
+        let dead = resources(&template, "AWS::SQS::Queue").find(|(name, _)| *name == dead).unwrap().1;
+        let (kept, kept_dead) =
+            (number(queue, "MessageRetentionPeriod").unwrap(), number(dead, "MessageRetentionPeriod").unwrap());
+        assert!(kept_dead > kept, "{kept_dead} s and {kept} s");
+        assert!(kept <= 4 * 86_400 && kept_dead == 14 * 86_400);
+    }
+}
+
+#[test]
+fn every_function_has_a_log_group_of_its_own_that_forgets() {
+    let template = template();
+    let mut groups = Vec::new();
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        let group = text(function, "LoggingConfig/LogGroup").unwrap_or_else(|| panic!("{name} has no log group"));
+        let properties = resources(&template, "AWS::Logs::LogGroup").find(|(own, _)| *own == group).unwrap().1;
+        assert!(properties.get("RetentionInDays").is_some(), "{group} keeps everything");
+        assert!(!groups.contains(&group), "{group} has two functions");
+        groups.push(group);
+    }
+    assert_eq!(groups.len(), 10);
+}
+
+#[test]
+fn no_function_may_do_everything_or_touch_everything() {
+    for (name, function) in resources(&template(), "AWS::Serverless::Function") {
+        for policy in function["Policies"].as_sequence().unwrap() {
+            for statement in policy["Statement"].as_sequence().unwrap() {
+                for field in ["Action", "Resource"] {
+                    let value = bare(&statement[field]);
+                    let one = std::slice::from_ref(value);
+                    for entry in value.as_sequence().map_or(one, Vec::as_slice) {
+                        let entry = bare(entry).as_str().unwrap();
+                        assert!(!entry.contains('*'), "{name}: {field} {entry}");
+                    }
+                }
+            }
+        }
+    }
+}
