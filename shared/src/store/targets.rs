@@ -344,10 +344,10 @@ impl Store {
             });
         Ok(match self.conditional("cancel a target", builder).await? {
             Ok(_) => Cancellation::Done,
-            Err(item) => match from_row::<Target>("target", item)?.state {
-                State::Cancelled => Cancellation::Done,
-                state => Cancellation::TooLate(state),
-            },
+            Err(item) => {
+                let state = from_row::<Target>("target", item)?.state;
+                if state == State::Cancelled { Cancellation::Done } else { Cancellation::TooLate(state) }
+            }
         })
     }
 
