@@ -33,7 +33,7 @@ pub struct Media {
     pub alt_text: Option<String>,
 }
 
-/// The kind of a [`Media`].
+/// What kind of file a picture or video is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]

@@ -201,3 +201,6 @@ impl Fault {
         Self { pointer: pointer.into(), code: code.into(), detail: detail.into() }
     }
 }
+
+#[cfg(test)]
+mod tests;

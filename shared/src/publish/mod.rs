@@ -148,10 +148,14 @@ impl Publisher {
     }
 }
 
-#[derive(serde::Serialize)]
-struct Findings {
-    valid: bool,
-    findings: Vec<Fault>,
+/// What a check found.
+#[derive(Debug, serde::Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct Findings {
+    /// Whether the post would be accepted now.
+    pub valid: bool,
+    /// Every rule that it breaks.
+    pub findings: Vec<Fault>,
 }
 
 fn build(id: PostId, caller: Caller, request_fingerprint: String, validated: Validated, now: Timestamp) -> Post {

@@ -1,0 +1,217 @@
+//! Examples of bodies and answers, all of one story; tests hold them against their schemas.
+
+use serde_json::{Value, json};
+
+/// The post of the story.
+pub(crate) const POST: &str = "post_01a1fd8a944073c180000251ee3fd171";
+const CONNECTION: &str = "con_01a16833fd0072b1800001a9d34e8561";
+const KEY: &str = "key_01a1630da4e871a2800001025694b302";
+const PAGE: &str = "100200300400";
+
+pub(crate) fn new_posts() -> [(&'static str, Value); 3] {
+    let content = || json!({"text": "Our winter menu is here.", "link": "https://www.example.com/menu"});
+    let photo = json!({"url": "https://www.example.com/menu.jpg", "kind": "image", "alt_text": "A bowl of soup"});
+    [
+        ("now", json!({"content": content(), "targets": [{"connection": CONNECTION, "destination": PAGE}]})),
+        (
+            "on the clocks of a place",
+            json!({
+                "content": content(),
+                "targets": [{"connection": CONNECTION}],
+                "schedule": {"local": "2026-12-24T18:00:00", "zone": "Europe/Berlin"},
+            }),
+        ),
+        (
+            "at an instant, with a photo",
+            json!({
+                "content": {"text": "Our winter menu is here.", "media": [photo]},
+                "targets": [{"connection": CONNECTION, "destination": PAGE}],
+                "schedule": {"at": "2026-12-24T18:00:00+01:00"},
+                "not_after": "2026-12-24T20:00:00+01:00",
+            }),
+        ),
+    ]
+}
+
+pub(crate) fn new_sessions() -> [(&'static str, Value); 2] {
+    let return_url = "https://app.example.com/settings/connections";
+    [
+        ("a new connection", json!({"platform": "facebook", "return_url": return_url})),
+        ("a connection to renew", json!({"platform": "facebook", "return_url": return_url, "reconnect": CONNECTION})),
+    ]
+}
+
+pub(crate) fn session() -> Value {
+    json!({
+        "id": "ses_01a1fd89a9e073c18000024f0b5a6c7d",
+        "url": "https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/v1/connect/S6aXNcpTdl7WpwnttWxuoja3GTo7KaazkMNG8PQ0Dk4",
+        "expires_at": "2026-11-21T10:15:00Z",
+    })
+}
+
+fn post(state: &str, target: &Value) -> Value {
+    let mut whole = json!({
+        "id": "t1",
+        "platform": "facebook",
+        "connection": CONNECTION,
+        "destination": PAGE,
+        "state": state,
+    });
+    if let (Some(whole), Some(target)) = (whole.as_object_mut(), target.as_object()) {
+        whole.extend(target.clone());
+    }
+    json!({
+        "id": POST,
+        "state": state,
+        "created_at": "2026-11-21T10:00:00Z",
+        "content": {"text": "Our winter menu is here.", "link": "https://www.example.com/menu"},
+        "not_after": "2026-11-21T16:00:00Z",
+        "targets": [whole],
+    })
+}
+
+pub(crate) fn accepted() -> Value {
+    post("queued", &json!({"attempts": 0, "updated_at": "2026-11-21T10:00:00Z"}))
+}
+
+pub(crate) fn published() -> Value {
+    let target = json!({
+        "attempts": 1,
+        "remote_id": "100200300400_500600700800",
+        "url": "https://www.facebook.com/100200300400/posts/500600700800",
+        "updated_at": "2026-11-21T10:00:01.25Z",
+    });
+    post("published", &target)
+}
+
+pub(crate) fn cancelled() -> Value {
+    post("cancelled", &json!({"attempts": 0, "updated_at": "2026-11-21T10:00:30Z"}))
+}
+
+pub(crate) fn posts() -> Value {
+    json!({"posts": [published()], "next_cursor": "c2lnbmF0dXJlIGFuZCBwbGFjZQ"})
+}
+
+pub(crate) fn findings() -> Value {
+    let text = "The text has 63300 characters; a Page takes 63206.";
+    json!({
+        "valid": false,
+        "findings": [{"pointer": "/content/text", "code": "facebook.text.too_long", "detail": text}],
+    })
+}
+
+fn expired_login() -> Value {
+    json!({
+        "code": "facebook.token.expired",
+        "message": "The connection expired; connect again.",
+        "act": "end_user",
+        "platform_code": "190/463",
+        "trace_id": "AbCdEfGhIjK",
+    })
+}
+
+fn overloaded() -> Value {
+    json!({
+        "code": "facebook.rate.page",
+        "message": "Too many calls to this Page.",
+        "act": "nobody",
+        "platform_code": "32",
+    })
+}
+
+pub(crate) fn timeline() -> Value {
+    json!({
+        "post": POST,
+        "entries": [
+            {"at": "2026-11-21T10:00:00Z", "event": "accepted", "by": KEY},
+            {"at": "2026-11-21T10:00:00.4Z", "event": "started", "target": "t1", "by": "postd"},
+            {
+                "at": "2026-11-21T10:00:00.9Z",
+                "event": "retrying",
+                "target": "t1",
+                "by": "postd",
+                "attempt": 1,
+                "reason": overloaded(),
+                "next_at": "2026-11-21T10:00:02.3Z",
+            },
+            {"at": "2026-11-21T10:00:03.1Z", "event": "published", "target": "t1", "by": "postd", "attempt": 2},
+        ],
+    })
+}
+
+pub(crate) fn dead_letters() -> Value {
+    let reason = json!({
+        "code": "facebook.media.too_large",
+        "message": "The photo is too large: under 4 MB is safe.",
+        "act": "caller",
+        "platform_code": "100/1366046",
+        "trace_id": "AbCdEfGhIjK",
+    });
+    json!({
+        "dead_letters": [{
+            "post": POST,
+            "target": "t1",
+            "platform": "facebook",
+            "connection": CONNECTION,
+            "destination": PAGE,
+            "attempts": 1,
+            "failed_at": "2026-11-21T10:00:01.25Z",
+            "reason": reason,
+        }],
+    })
+}
+
+pub(crate) fn connection() -> Value {
+    json!({
+        "id": CONNECTION,
+        "platform": "facebook",
+        "account_name": "Mara Lindqvist",
+        "state": "active",
+        "destinations": [
+            {"id": PAGE, "name": "Soup Kitchen North", "usable": true},
+            {
+                "id": "100200300500",
+                "name": "Soup Kitchen South",
+                "usable": false,
+                "reason": {
+                    "code": "facebook.page.not_granted",
+                    "message": "Publishing to this Page was not granted; connect again and tick it.",
+                    "act": "end_user",
+                },
+            },
+        ],
+        "scopes": ["pages_show_list", "pages_manage_posts", "pages_read_engagement", "pages_manage_metadata", "read_insights"],
+        "created_at": "2026-10-24T08:00:00Z",
+        "checked_at": "2026-11-21T06:00:00Z",
+        "ends_at": "2027-01-22T08:00:00Z",
+        "last_event": {
+            "kind": "post.published",
+            "remote_id": "100200300400_500600700800",
+            "received_at": "2026-11-21T10:00:02Z",
+        },
+    })
+}
+
+pub(crate) fn connections() -> Value {
+    let mut expired = connection();
+    if let Some(expired) = expired.as_object_mut() {
+        expired.insert("id".to_owned(), "con_01a16833fd0072b1800001a9d34e8562".into());
+        expired.insert("state".to_owned(), "reconnect".into());
+        expired.insert("reason".to_owned(), expired_login());
+    }
+    json!({"connections": [connection(), expired]})
+}
+
+pub(crate) fn health(status: &str) -> Value {
+    json!({
+        "status": status,
+        "components": [
+            {"name": "store", "status": "ok", "latency_ms": 4},
+            {"name": "queue", "status": status, "latency_ms": 7},
+        ],
+    })
+}
+
+pub(crate) fn queue_health() -> Value {
+    json!({"visible": 0, "in_flight": 3, "delayed": 1, "dead_letters": 0})
+}

@@ -1,0 +1,63 @@
+//! Every route: what it takes, what it answers, what it refuses.
+
+use shared::problem::{Code, Problem};
+use utoipa::{
+    ToSchema,
+    openapi::{HttpMethod, RefOr, Schema, path::Operation},
+};
+
+use crate::answers::Refusal;
+
+mod browsers;
+mod connections;
+mod health;
+mod platforms;
+mod posts;
+
+/// A route with its description.
+pub(crate) struct Route {
+    pub(crate) method: HttpMethod,
+    pub(crate) path: &'static str,
+    pub(crate) operation: Operation,
+}
+
+impl Route {
+    fn new(method: HttpMethod, path: &'static str, operation: impl Into<Operation>) -> Self {
+        Self { method, path, operation: operation.into() }
+    }
+}
+
+/// The store did not answer.
+const UNAVAILABLE: Refusal = (Code::Unavailable, "Nothing was done; try again.");
+/// A query parameter that the route does not know, or that cannot be read.
+const BAD_QUERY: Refusal = (Code::QueryInvalid, "This address does not know the query parameter `sort`.");
+/// What a body may be refused for.
+const BAD_BODY: [Refusal; 3] = [
+    (Code::BodyTooLarge, "The body has 300000 bytes; at most 262144 are taken."),
+    (Code::BodyNotJson, "Expected `,` or `}` at line 1 column 17."),
+    (Code::BodyInvalid, ""),
+];
+/// A platform that this build does not know.
+const NO_PLATFORM: Refusal =
+    (Code::PlatformUnknown, "The `platform` in the path is unknown platform: this build knows `facebook`.");
+
+/// Every route.
+pub(crate) fn all() -> Vec<Route> {
+    [posts::routes(), connections::routes(), browsers::routes(), health::routes(), platforms::routes()]
+        .into_iter()
+        .flatten()
+        .collect()
+}
+
+/// Every schema that the routes name, with those that these name in turn.
+pub(crate) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    add::<Problem>(schemas);
+    posts::schemas(schemas);
+    connections::schemas(schemas);
+    health::schemas(schemas);
+}
+
+fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    schemas.push((T::name().into_owned(), T::schema()));
+    T::schemas(schemas);
+}

@@ -1,0 +1,128 @@
+//! Posts: publish, watch, call off.
+
+use shared::{
+    problem::Code,
+    publish::{Findings, NewPost},
+    read::{DeadLettersView, PostsView, TimelineView},
+    view::PostView,
+};
+use utoipa::openapi::{
+    HttpMethod, RefOr, Schema,
+    path::{OperationBuilder, ParameterIn},
+};
+
+use super::{BAD_BODY, BAD_QUERY, Route, UNAVAILABLE, add};
+use crate::{
+    answers::{Access::Key, Refusal, body, id, in_path, json, number, operation, optional, string, text_header},
+    examples,
+};
+
+const NO_POST: Refusal = (Code::PostUnknown, "None of your posts has this id.");
+
+pub(super) fn routes() -> Vec<Route> {
+    vec![
+        Route::new(HttpMethod::Post, "/v1/posts", create()),
+        Route::new(HttpMethod::Post, "/v1/posts/validate", validate()),
+        Route::new(HttpMethod::Get, "/v1/posts", list()),
+        Route::new(HttpMethod::Get, "/v1/posts/{post}", get()),
+        Route::new(HttpMethod::Delete, "/v1/posts/{post}", cancel()),
+        Route::new(HttpMethod::Get, "/v1/posts/{post}/timeline", timeline()),
+        Route::new(HttpMethod::Get, "/v1/dead-letters", dead_letters()),
+    ]
+}
+
+pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    add::<NewPost>(schemas);
+    add::<Findings>(schemas);
+    add::<PostView>(schemas);
+    add::<PostsView>(schemas);
+    add::<TimelineView>(schemas);
+    add::<DeadLettersView>(schemas);
+}
+
+fn create() -> OperationBuilder {
+    let description = "Checks the post, keeps it and queues its targets; the answer is 202 and the work follows. With an \
+                       `Idempotency-Key`, the same request again is answered as the first one was, and publishes once.";
+    let mut refusals = BAD_BODY.to_vec();
+    refusals.extend([
+        (Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters."),
+        (Code::IdempotencyMismatch, "Send the first body again, or choose a new Idempotency-Key."),
+        (Code::Unavailable, "It is not known whether the post was accepted; send the same request again."),
+    ]);
+    let key_text = "Names this post among all of the tenant's: 1 to 255 visible ASCII characters. Send one, or a lost \
+                    answer leaves you without a way to repeat the request safely.";
+    let key = string().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
+    let accepted =
+        json("The post as it was accepted. A replay is answered with the same.", "PostView", examples::accepted())
+            .header("Location", text_header("Where the post is.", &format!("/v1/posts/{}", examples::POST)))
+            .header("Idempotency-Replayed", text_header("`true` on a replay; else absent.", "true"));
+    operation(Key, ("posts", "createPost"), ("Publish a post", description), &refusals)
+        .parameter(optional(ParameterIn::Header, "Idempotency-Key", key_text, key))
+        .request_body(Some(body("NewPost", examples::new_posts())))
+        .response("202", accepted)
+}
+
+fn validate() -> OperationBuilder {
+    let description = "The same checks as for publishing, and nothing is kept or queued. A post that breaks rules is \
+                       answered with 200 and what is wrong; 422 is for a body of another shape.";
+    let mut refusals = BAD_BODY.to_vec();
+    refusals.push(UNAVAILABLE);
+    operation(Key, ("posts", "validatePost"), ("Check a post", description), &refusals)
+        .request_body(Some(body("NewPost", examples::new_posts())))
+        .response("200", json("Every rule that the post breaks.", "Findings", examples::findings()))
+}
+
+fn list() -> OperationBuilder {
+    let description = "The newest first. A post is listed once it is scheduled or its work has begun, which is moments \
+                       after its acceptance; `GET /v1/posts/{post}` knows it at once. A page may be empty and still have \
+                       a `next_cursor`: the listing looks back through at most 60 days at a time.";
+    let cursor = "The `next_cursor` of the page before. Only the tenant that was given it can use it.";
+    operation(Key, ("posts", "listPosts"), ("List posts", description), &[BAD_QUERY, UNAVAILABLE])
+        .parameter(optional(
+            ParameterIn::Query,
+            "limit",
+            "How many posts at most; 20 if absent.",
+            number(1, 100).default(Some(20.into())),
+        ))
+        .parameter(optional(ParameterIn::Query, "cursor", cursor, string()))
+        .response("200", json("A page of posts.", "PostsView", examples::posts()))
+}
+
+fn get() -> OperationBuilder {
+    let description = "What was asked for and what has become of it, target by target.";
+    operation(Key, ("posts", "getPost"), ("Look at a post", description), &[NO_POST, UNAVAILABLE])
+        .parameter(post())
+        .response("200", json("The post.", "PostView", examples::published()))
+}
+
+fn cancel() -> OperationBuilder {
+    let description = "Calls off every target on which nothing is at work and of which nothing may be out. What has \
+                       begun or ended stays as it is; the answer says which is which.";
+    let too_late = (Code::PostNotCancellable, "It is published: every target has begun or ended.");
+    operation(Key, ("posts", "cancelPost"), ("Call a post off", description), &[NO_POST, too_late, UNAVAILABLE])
+        .parameter(post())
+        .response("200", json("The post; at least one target was called off.", "PostView", examples::cancelled()))
+}
+
+fn timeline() -> OperationBuilder {
+    let description = "Who, what, when and why: the acceptance, each target's start, whatever went wrong or had to wait, \
+                       and how it ended.";
+    operation(Key, ("posts", "getTimeline"), ("Look at a post's history", description), &[NO_POST, UNAVAILABLE])
+        .parameter(post())
+        .response("200", json("The history, the oldest first.", "TimelineView", examples::timeline()))
+}
+
+fn dead_letters() -> OperationBuilder {
+    let description = "Targets that failed for good, the latest first, at most 100.";
+    operation(
+        Key,
+        ("dead letters", "listDeadLetters"),
+        ("List what failed for good", description),
+        &[BAD_QUERY, UNAVAILABLE],
+    )
+    .response("200", json("The dead letters.", "DeadLettersView", examples::dead_letters()))
+}
+
+fn post() -> utoipa::openapi::path::Parameter {
+    in_path("post", "The post's id.", id("post"))
+}
