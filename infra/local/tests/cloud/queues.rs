@@ -134,11 +134,20 @@ async fn a_function_may_do_what_its_policies_allow() {
     let running = Running::start(&template).await;
     let send = async |function: &str, queue: &str| {
         let url = running.cloud.resource(queue).unwrap();
-        client(&running, &format!("postd-local-{function}")).send_message().queue_url(url).message_body("x").send().await
+        client(&running, &format!("postd-local-{function}"))
+            .send_message()
+            .queue_url(url)
+            .message_body("x")
+            .send()
+            .await
     };
     send("Sender", "Dead").await.unwrap();
     let refused = send("Sender", "Jobs").await.unwrap_err().into_service_error();
     assert_eq!(refused.meta().code(), Some("AccessDenied"));
     assert!(send("Worker", "Dead").await.is_err());
-    assert!(running.logged("postd-local-Sender may not sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:postd-local-Jobs"));
+    assert!(
+        running.logged(
+            "postd-local-Sender may not sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:postd-local-Jobs"
+        )
+    );
 }
