@@ -143,10 +143,18 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub owner: Option<String>,
     /// Until when the claim holds.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub lease_until: Option<Timestamp>,
     /// Not to be claimed before this.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub not_before: Option<Timestamp>,
     /// The publish that may have been sent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -164,7 +172,11 @@ pub struct Target {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Refusal>,
     /// When the first attempt began.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub started_at: Option<Timestamp>,
 }
 
@@ -270,7 +282,11 @@ pub struct LogEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Refusal>,
     /// When it goes on.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub until: Option<Timestamp>,
 }
 

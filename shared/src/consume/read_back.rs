@@ -46,13 +46,17 @@ impl Consumer {
                 return self.settle(work, target, self.ask_again(target, reason)).await;
             }
         };
-        let exclude = self.store.published_at(work.tenant, &work.spec.destination, sent_at, now).await?;
+        let rivals = self.store.rivals(work.tenant, target, now).await?;
+        if rivals.unknown_twin {
+            let reason = undecided("another post of yours says the same, and its outcome is unknown as well");
+            return self.settle(work, target, Settlement::NeedsReview(reason)).await;
+        }
         let fingerprint = Fingerprint {
             destination: work.spec.destination.clone(),
             content: work.post.content_for(work.spec).clone(),
             not_before: sent_at,
             now,
-            exclude,
+            exclude: rivals.published,
         };
         let budget = Budget::lasting(work.time_left.saturating_sub(RESERVE));
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);

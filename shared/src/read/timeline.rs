@@ -72,7 +72,9 @@ fn entries(summary: &PostSummary, logs: Vec<LogEntry>) -> Vec<TimelineEntry> {
     }];
     for target in &summary.targets {
         entries.extend(target.started_at.map(|at| of_target(target, at, "started")));
-        let told = logs.iter().any(|log| log.target == target.target && log.at >= target.updated_at);
+        let told = logs
+            .iter()
+            .any(|log| log.target == target.target && log.fence == target.fence && log.state == target.state);
         let began = matches!(target.state, State::Scheduled | State::Queued);
         if !told && !began && target.state != State::Running {
             let mut entry = of_target(target, target.updated_at, target.state.name());

@@ -85,13 +85,25 @@ pub struct Connection {
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub updated_at: Timestamp,
     /// When it was last seen to work or not to.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub checked_at: Option<Timestamp>,
     /// When the token ends, if the platform said so.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub access_expires_at: Option<Timestamp>,
     /// When reads end without a new login, if the platform said so.
-    #[serde(default, with = "jiff::fmt::serde::timestamp::millisecond::optional")]
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
     pub data_access_expires_at: Option<Timestamp>,
     /// The last thing that the platform told.
     #[serde(default, skip_serializing_if = "Option::is_none")]

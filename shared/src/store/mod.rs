@@ -28,7 +28,7 @@ pub use due::DueTarget;
 pub use hooks::{HookEvent, Receipt};
 pub use posts::{Page, PostSummary, Reservation};
 pub use sessions::Session;
-pub use targets::{Cancellation, Claim, ClaimRequest, DeadLetter, Settled};
+pub use targets::{Cancellation, Claim, ClaimRequest, DeadLetter, Rivals, Settled};
 pub use tenancy::{ApiKey, TenantRow};
 
 /// A row as DynamoDB knows it.
@@ -122,10 +122,12 @@ fn to_attribute<T: Serialize>(what: &'static str, value: &T) -> Result<Attribute
     serde_dynamo::to_attribute_value(value).map_err(|source| StoreError::Corrupt { what, source })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "ids, names and numbers all come by value or by reference")]
 fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "ids, names and numbers all come by value or by reference")]
 fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }

@@ -140,10 +140,7 @@ impl Store {
             .client_request_token(nonce)
             .send()
             .await;
-        let error = match outcome {
-            Ok(_) => return Ok(None),
-            Err(error) => error,
-        };
+        let Err(error) = outcome else { return Ok(None) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
             && let Some(reason) = cancelled.cancellation_reasons().first()
             && reason.code() == Some("ConditionalCheckFailed")

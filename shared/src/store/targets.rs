@@ -67,6 +67,27 @@ pub enum Cancellation {
     TooLate(State),
 }
 
+/// Targets of ours that a read-back could mistake for another.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Rivals {
+    /// The platform's ids of those that are out: a read-back must pass over these.
+    pub published: Vec<String>,
+    /// Whether the end of another publish with the very same content is unknown, too: then a post that is found may be
+    /// either's.
+    pub unknown_twin: bool,
+}
+
+impl Rivals {
+    fn add(&mut self, target: &Target, other: Target) {
+        if (other.post, other.target) == (target.post, target.target) {
+            return;
+        }
+        let fingerprint = |of: &Target| of.intent.as_ref().map(|intent| intent.fingerprint.clone());
+        self.unknown_twin |= fingerprint(&other).is_some() && fingerprint(&other) == fingerprint(target);
+        self.published.extend(other.remote_id);
+    }
+}
+
 /// A target that failed for good, as the list of dead letters shows it.
 pub type DeadLetter = Target;
 
@@ -323,10 +344,10 @@ impl Store {
             });
         Ok(match self.conditional("cancel a target", builder).await? {
             Ok(_) => Cancellation::Done,
-            Err(item) => match from_row::<Target>("target", item)?.state {
-                State::Cancelled => Cancellation::Done,
-                state => Cancellation::TooLate(state),
-            },
+            Err(item) => {
+                let state = from_row::<Target>("target", item)?.state;
+                if state == State::Cancelled { Cancellation::Done } else { Cancellation::TooLate(state) }
+            }
         })
     }
 
@@ -350,20 +371,15 @@ impl Store {
         output.items.into_iter().flatten().map(|item| from_row("dead letter", item)).collect()
     }
 
-    /// The platform's ids of posts of ours that went out at a destination since `since`, of posts accepted from the day
-    /// before that on: a read-back must not take one of these for another.
+    /// What else of ours may be mistaken for `target` at its destination: posts accepted from the day before its publish
+    /// was sent on.
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn published_at(
-        &self,
-        tenant: Tenant,
-        destination: &str,
-        since: Timestamp,
-        now: Timestamp,
-    ) -> Result<Vec<String>, StoreError> {
-        let mut ids = Vec::new();
-        let mut day = since.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(since);
+    pub async fn rivals(&self, tenant: Tenant, target: &Target, now: Timestamp) -> Result<Rivals, StoreError> {
+        let sent_at = target.intent.as_ref().map_or(target.updated_at, |intent| intent.at);
+        let mut rivals = Rivals::default();
+        let mut day = sent_at.saturating_sub(SignedDuration::from_hours(24)).unwrap_or(sent_at);
         let last = keys::day(tenant, now);
         loop {
             let partition = keys::day(tenant, day);
@@ -372,22 +388,23 @@ impl Store {
                 .query()
                 .table_name(&self.table)
                 .key_condition_expression("pk = :pk")
-                .filter_expression("destination = :destination AND #state = :published AND updated_at >= :since")
-                .projection_expression("remote_id")
+                .filter_expression(
+                    "destination = :destination AND updated_at >= :sent_at AND \
+                     (#state = :published OR attribute_exists(intent))",
+                )
                 .expression_attribute_names("#state", "state")
                 .expression_attribute_values(":pk", text(&partition))
-                .expression_attribute_values(":destination", text(destination))
+                .expression_attribute_values(":destination", text(&target.destination))
                 .expression_attribute_values(":published", text(State::Published.name()))
-                .expression_attribute_values(":since", millis(since))
+                .expression_attribute_values(":sent_at", millis(sent_at))
                 .into_paginator()
                 .items()
                 .send();
             while let Some(item) = pages.next().await {
-                let item = item.map_err(unavailable("find our own posts"))?;
-                ids.extend(item.get("remote_id").and_then(|id| id.as_s().ok()).cloned());
+                rivals.add(target, from_row("target", item.map_err(unavailable("find our own posts"))?)?);
             }
             if partition >= last {
-                return Ok(ids);
+                return Ok(rivals);
             }
             day = day.saturating_add(SignedDuration::from_hours(24)).unwrap_or(Timestamp::MAX);
         }

@@ -137,7 +137,9 @@ async fn a_scheduled_post_goes_out_at_its_time_and_not_before() {
         world.advance(16);
         world.drain().await;
         assert_eq!(world.page().len(), before + 1, "{at}");
-        assert_eq!(world.post(accepted["id"].as_str().unwrap()).await["state"], "published");
+        let id = accepted["id"].as_str().unwrap();
+        assert_eq!(world.post(id).await["state"], "published");
+        assert_eq!(world.events(id).await, ["accepted", "started", "published"]);
     }
 }
 

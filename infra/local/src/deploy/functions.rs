@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use serde_json::Value as Json;
+use serde_json::json;
 
 use super::properties::{Authorizer, Event, Function, HttpApi, HttpApiEvent, Mapping, ScheduleEvent};
 use super::{FUNCTION, HTTP_API, MAPPING, binary, properties, read};
@@ -10,7 +10,7 @@ use crate::event_source;
 use crate::gateway::{self, Api, RouteKey};
 use crate::lambda::{AsyncRetries, FunctionDefinition};
 use crate::schedule::{Rate, Schedule};
-use crate::template::{Error, Node, Resource, STACK, Scope, scalar_text};
+use crate::template::{Error, Resource, STACK, Scope, scalar_text};
 
 /// What all functions of the template add up to.
 #[derive(Debug, Default)]
@@ -55,11 +55,8 @@ fn check_function(names: &[&str], name: &str, place: &str) -> Result<(), Error> 
 }
 
 /// The function's name in the stack.
-pub(super) fn name(resource: &Resource) -> Result<String, Error> {
-    let code_uri = resource.properties.get("CodeUri").and_then(Node::text);
-    let binary = binary(&resource.metadata, code_uri)
-        .ok_or_else(|| Error::at(&resource.id, "neither CodeUri nor Metadata tells which binary it is"))?;
-    Ok(format!("{STACK}-{binary}"))
+pub(super) fn name(resource: &Resource) -> String {
+    format!("{STACK}-{}", resource.id)
 }
 
 /// `arn:…:function:name` or the name itself.
@@ -69,9 +66,10 @@ fn function_name(arn_or_name: &str) -> String {
 
 fn function(resource: &Resource, scope: &Scope<'_>, described: &mut Described) -> Result<(), Error> {
     let id = &resource.id;
-    let name = name(resource)?;
+    let name = name(resource);
     let properties: Function = properties(resource, scope)?;
-    let binary = binary(&resource.metadata, Some(&properties.code_uri)).unwrap_or_default();
+    let binary = binary(&resource.metadata, &properties.code_uri)
+        .ok_or_else(|| Error::at(id, "neither CodeUri nor Metadata tells which binary it is"))?;
     let mut environment = std::collections::BTreeMap::new();
     for (variable, value) in &properties.environment.variables {
         let value = scalar_text(value)
@@ -107,10 +105,7 @@ fn function(resource: &Resource, scope: &Scope<'_>, described: &mut Described) -
 }
 
 fn trigger(place: &str, function: &str, name: &str, event: Event, described: &mut Described) -> Result<(), Error> {
-    let properties = match event.properties {
-        Json::Null => Json::Object(serde_json::Map::new()),
-        properties => properties,
-    };
+    let properties = if event.properties.is_null() { json!({}) } else { event.properties };
     match event.kind.as_str() {
         "HttpApi" => {
             let event: HttpApiEvent = read(properties, place, "the event HttpApi")?;

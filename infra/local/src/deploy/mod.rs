@@ -129,7 +129,7 @@ fn known_in_advance(resource: &Resource) -> Result<Option<Attributes>, Error> {
     let id = &resource.id;
     match resource.kind.as_str() {
         FUNCTION => {
-            let name = functions::name(resource)?;
+            let name = functions::name(resource);
             let arn = format!("arn:aws:lambda:{REGION}:{ACCOUNT}:function:{name}");
             Ok(Some(Attributes { reference: name, attributes: BTreeMap::from([("Arn", arn)]) }))
         }
@@ -160,8 +160,8 @@ fn read<T: DeserializeOwned>(value: serde_json::Value, place: &str, kind: &str) 
 }
 
 /// The name under which a function's binary is built: what SAM is told in the metadata, or the last part of `CodeUri`.
-fn binary(metadata: &Node, code_uri: Option<&str>) -> Option<String> {
+fn binary(metadata: &Node, code_uri: &str) -> Option<String> {
     let told = metadata.get("BuildProperties").and_then(|properties| properties.get("Binary")).and_then(Node::text);
-    let last = code_uri.and_then(|uri| uri.trim_end_matches('/').rsplit('/').next());
+    let last = code_uri.trim_end_matches('/').rsplit('/').next();
     told.or(last).filter(|name| !name.is_empty()).map(str::to_owned)
 }

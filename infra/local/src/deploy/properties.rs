@@ -1,5 +1,6 @@
 //! The properties that the local cloud knows, by resource type. One that is not listed is refused by name; one that has no
 //! effect here (tags, encryption at rest, protection from deletion) is listed as such.
+#![expect(clippy::struct_field_names, reason = "these are AWS's names")]
 
 use std::collections::BTreeMap;
 

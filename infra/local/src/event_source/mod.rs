@@ -100,7 +100,7 @@ impl Poller {
         match received {
             Ok(received) => received.messages.unwrap_or_default(),
             Err(error) => {
-                self.say(Level::Warn, format!("cannot receive: {}", DisplayErrorContext(&error)));
+                self.say(Level::Warn, &format!("cannot receive: {}", DisplayErrorContext(&error)));
                 sleep_until(Instant::now() + Duration::from_secs(1)).await;
                 Vec::new()
             }
@@ -119,11 +119,14 @@ impl Poller {
         let returned = match outcome {
             Outcome::AllDone => BTreeSet::new(),
             Outcome::AllReturned(reason) => {
-                self.say(Level::Warn, format!("{} messages stay in the queue: {reason}", batch.len()));
+                self.say(
+                    Level::Warn,
+                    &format!("{} of {} messages stay in the queue: {reason}", batch.len(), batch.len()),
+                );
                 return;
             }
             Outcome::Returned(ids) => {
-                self.say(Level::Debug, format!("{} of {} messages stay in the queue", ids.len(), batch.len()));
+                self.say(Level::Debug, &format!("{} of {} messages stay in the queue", ids.len(), batch.len()));
                 ids
             }
         };
@@ -159,11 +162,11 @@ impl Poller {
             .collect();
         let request = self.client.delete_message_batch().queue_url(&self.queue_url).set_entries(Some(entries));
         if let Err(error) = request.send().await {
-            self.say(Level::Warn, format!("cannot delete: {}", DisplayErrorContext(&error)));
+            self.say(Level::Warn, &format!("cannot delete: {}", DisplayErrorContext(&error)));
         }
     }
 
-    fn say(&self, level: Level, text: String) {
+    fn say(&self, level: Level, text: &str) {
         self.logs.say(level, "queue", format!("{}: {text}", self.mapping.name));
     }
 }

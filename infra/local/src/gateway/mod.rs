@@ -73,9 +73,9 @@ impl Gateway {
         routes.sort_by_key(|route| route.key.precedence());
         let authorizers =
             api.authorizers.into_iter().map(|(name, definition)| (name, Authorizer::new(definition))).collect();
-        let served = Arc::new(Served { routes, authorizers, lambda, logs });
-        let router = Router::new().fallback(handle).with_state(served);
-        let service = router.into_make_service_with_connect_info::<SocketAddr>();
+        let shared = Arc::new(Served { routes, authorizers, lambda, logs });
+        let service =
+            Router::new().fallback(handle).with_state(shared).into_make_service_with_connect_info::<SocketAddr>();
         let server = tokio::spawn(async move {
             // It ends only with its task.
             let _ended = axum::serve(listener, service).await;
@@ -98,35 +98,32 @@ async fn handle(
     let request_id = Uuid::now_v7().to_string();
     let (parts, body) = request.into_parts();
     let begun = std::time::Instant::now();
-    let mut response = match to_bytes(body, LARGEST_REQUEST).await {
-        Ok(body) => served.answer(&parts, peer, &request_id, &body).await,
-        Err(_) => answer::own(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+    let found = served.routes.iter().find_map(|route| {
+        let variables = route.key.matches(parts.method.as_str(), parts.uri.path())?;
+        Some((route, variables))
+    });
+    let route_key = found.as_ref().map_or_else(|| "no route".to_owned(), |(route, _)| route.key.to_string());
+    let mut response = match (to_bytes(body, LARGEST_REQUEST).await, found) {
+        (Err(_), _) => answer::own(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large"),
+        (Ok(_), None) => answer::own(StatusCode::NOT_FOUND, "Not Found"),
+        (Ok(body), Some((route, variables))) => {
+            let route_key = route_key.clone();
+            let routed = Routed { parts: &parts, peer, route_key, request_id: request_id.clone(), variables };
+            served.answer(route, &routed, &body).await
+        }
     };
     if let Ok(id) = HeaderValue::from_str(&request_id) {
         response.headers_mut().insert("apigw-requestid", id);
     }
-    // The path alone: a query may carry what nobody should read in a log.
-    let line = format!(
-        "{} {} {} in {} ms",
-        parts.method,
-        parts.uri.path(),
-        response.status().as_u16(),
-        begun.elapsed().as_millis()
-    );
+    // The route, never the path or the query: they may carry what nobody should read in a log.
+    let line = format!("{route_key} {} in {} ms", response.status().as_u16(), begun.elapsed().as_millis());
     served.logs.say(Level::Info, "gateway", line);
     response
 }
 
 impl Served {
-    async fn answer(&self, parts: &http::request::Parts, peer: SocketAddr, request_id: &str, body: &Bytes) -> Response {
-        let found = self.routes.iter().find_map(|route| {
-            let variables = route.key.matches(parts.method.as_str(), parts.uri.path())?;
-            Some((route, variables))
-        });
-        let Some((route, variables)) = found else { return answer::own(StatusCode::NOT_FOUND, "Not Found") };
-        let routed =
-            Routed { parts, peer, route_key: route.key.to_string(), request_id: request_id.to_owned(), variables };
-        let context = match self.authorize(route, &routed).await {
+    async fn answer(&self, route: &Route, routed: &Routed<'_>, body: &Bytes) -> Response {
+        let context = match self.authorize(route, routed).await {
             Ok(context) => context,
             Err(refusal) => return *refusal,
         };

@@ -159,8 +159,10 @@ impl Environment {
 
     /// After the answer: waits until the function asks for more, then freezes it and keeps it; or gives it up at the deadline.
     pub(super) async fn settle(self: Arc<Self>, freeze: bool) {
-        let Some(deadline) = self.in_hand().take().map(|in_hand| in_hand.deadline) else { return };
-        match timeout_at(deadline, self.ready()).await {
+        let Some(deadline) = self.in_hand().as_ref().map(|in_hand| in_hand.deadline) else { return };
+        let settled = timeout_at(deadline, self.ready()).await;
+        self.in_hand().take();
+        match settled {
             Ok(Ok(())) => {
                 if freeze {
                     self.process().freeze();
@@ -198,6 +200,11 @@ impl Environment {
 
     pub(super) fn is_alive(&self) -> bool {
         self.process().ended().is_none()
+    }
+
+    /// It has answered and will ask for more any moment.
+    pub(super) fn is_settling(&self) -> bool {
+        self.in_hand().as_ref().is_some_and(|in_hand| in_hand.answer.is_none())
     }
 
     pub(super) fn info(&self) -> EnvironmentInfo {

@@ -192,7 +192,7 @@ impl Lambda {
 
     /// A warm environment, the most recently used first, or a new one.
     async fn environment(&self, function: &Function) -> Result<Arc<Environment>, InvokeError> {
-        if let Some(warm) = self.runtime_api.take_idle(&function.definition.name) {
+        if let Some(warm) = self.runtime_api.take_idle_soon(&function.definition.name).await {
             return Ok(warm);
         }
         let result = Environment::start(&function.definition, &self.settings, &self.runtime_api).await;

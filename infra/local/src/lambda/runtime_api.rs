@@ -14,7 +14,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use serde_json::json;
 use tokio::net::TcpListener;
-use tokio::sync::watch;
+use tokio::sync::{Notify, watch};
 use uuid::Uuid;
 
 use super::environment::{Environment, EnvironmentInfo, Invocation};
@@ -24,6 +24,9 @@ use crate::clock;
 /// The most that Lambda takes as an answer, in bytes.
 const LARGEST_ANSWER: usize = 6 * 1024 * 1024;
 
+/// How long an event waits for an environment that has just answered.
+const SETTLING: Duration = Duration::from_millis(50);
+
 /// All environments that are alive, and those among them that have nothing to do.
 #[derive(Debug)]
 pub(super) struct RuntimeApi {
@@ -31,17 +34,19 @@ pub(super) struct RuntimeApi {
     alive: Mutex<BTreeMap<String, Arc<Environment>>>,
     /// By function, the most recently used last.
     idle: Mutex<BTreeMap<String, Vec<Arc<Environment>>>>,
+    /// Some environment has become idle.
+    settled: Notify,
     stopping: watch::Sender<bool>,
 }
 
 impl RuntimeApi {
     pub(super) fn new(address: SocketAddr) -> Self {
-        Self { address, alive: Mutex::default(), idle: Mutex::default(), stopping: watch::Sender::new(false) }
+        let stopping = watch::Sender::new(false);
+        Self { address, alive: Mutex::default(), idle: Mutex::default(), settled: Notify::new(), stopping }
     }
 
-    /// What an environment finds in `AWS_LAMBDA_RUNTIME_API`.
+    /// What an environment finds in `AWS_LAMBDA_RUNTIME_API`: with a path, so with a scheme too.
     pub(super) fn address_for(&self, environment: &str) -> String {
-        // With its scheme: the runtime client of Rust takes a path in the address only then.
         format!("http://{}/{environment}", self.address)
     }
 
@@ -62,10 +67,29 @@ impl RuntimeApi {
     pub(super) fn keep_idle(&self, environment: Arc<Environment>) {
         let name = environment.definition.name.clone();
         lock(&self.idle).entry(name).or_default().push(environment);
+        self.settled.notify_waiters();
+    }
+
+    /// An environment that waits for an event, or will in a moment: that is sooner than a new one could.
+    pub(super) async fn take_idle_soon(&self, function: &str) -> Option<Arc<Environment>> {
+        let patience = tokio::time::Instant::now() + SETTLING;
+        loop {
+            // Registered before looking, or an environment that settles in between would wake nobody.
+            let settled = self.settled.notified();
+            if let Some(environment) = self.take_idle(function) {
+                return Some(environment);
+            }
+            let hope = lock(&self.alive)
+                .values()
+                .any(|environment| environment.definition.name == function && environment.is_settling());
+            if !hope || tokio::time::timeout_at(patience, settled).await.is_err() {
+                return None;
+            }
+        }
     }
 
     /// An environment that waits for an event. Those that have died in the meantime are dropped.
-    pub(super) fn take_idle(&self, function: &str) -> Option<Arc<Environment>> {
+    fn take_idle(&self, function: &str) -> Option<Arc<Environment>> {
         loop {
             let environment = lock(&self.idle).get_mut(function)?.pop()?;
             if environment.is_alive() {
