@@ -2,8 +2,9 @@
 //!
 //! The SDKs talk to it unchanged (`endpoint_url`, or `AWS_ENDPOINT_URL` in the environment). Instances are independent
 //! and cheap: a test starts its own. Time can be moved ([`Emulators::advance`]), calls are counted ([`Emulators::counts`]).
-//! Signatures are not verified and policies have no effect.
+//! Signatures are not verified; who may do what is up to a [`Gate`], and without one everybody may do everything.
 
+mod access;
 mod clock;
 mod counts;
 mod disk;
@@ -22,6 +23,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use access::{Access, Gate};
 pub use counts::{Counts, OperationCount};
 pub use setup::{Index, Key, KeyType, Projection, Queue, QueueAddress, Redrive, Table};
 
@@ -151,6 +153,7 @@ impl Emulators {
             kms: Kms::start(file("kms.json")).await?,
             secrets: SecretsManager::start(file("secrets.json")).await?,
             tally: Tally::default(),
+            gate: std::sync::OnceLock::new(),
         });
         let router = server::router(Arc::clone(&services));
         let server = tokio::spawn(async move {
@@ -171,6 +174,13 @@ impl Emulators {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.services.tally.snapshot()
+    }
+
+    /// From now on, asks this gate before every request over HTTP. It can be set once; what creates resources in this
+    /// process is not asked.
+    pub fn guard(&self, gate: Gate) {
+        // A second gate is a mistake of the caller's that cannot widen what the first allows.
+        let _first = self.services.gate.set(gate);
     }
 
     /// Moves the clock of SQS and `DynamoDB` forward: delays pass, messages come back, retention ends.

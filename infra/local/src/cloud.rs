@@ -113,6 +113,7 @@ impl Cloud {
             freeze: options.freeze,
             logs: options.logs.clone(),
         };
+        emulators.guard(deployed.policies.gate(options.logs.clone()));
         let lambda = Lambda::start(deployed.functions, settings).await.map_err(Error::RuntimeApi)?;
         let gateway = deployed.api.map(|api| Gateway::start(listener, api, lambda.clone(), options.logs.clone()));
         let mut tasks = Vec::new();

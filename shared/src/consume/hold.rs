@@ -49,7 +49,7 @@ impl Consumer {
         let spec = work.spec;
         let token = self
             .vault
-            .destination_token(work.tenant.id(), spec.connection, &spec.destination, Purpose::Publish)
+            .destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish)
             .await
             .map_err(|error| {
                 if matches!(error, VaultError::NotFound) {

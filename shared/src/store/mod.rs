@@ -12,23 +12,27 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
+mod claims;
 mod connections;
 mod cursor;
 mod due;
 mod hooks;
 mod keys;
 mod posts;
+mod rivals;
 mod sessions;
 mod targets;
 mod tenancy;
 
+pub use claims::{Claim, ClaimRequest};
 pub use connections::{Connection, ConnectionState, LastEvent, SavedDestination};
 pub use cursor::{Cursor, InvalidCursor};
 pub use due::DueTarget;
 pub use hooks::{HookEvent, Receipt};
 pub use posts::{Page, PostSummary, Reservation};
+pub use rivals::Rivals;
 pub use sessions::Session;
-pub use targets::{Cancellation, Claim, ClaimRequest, DeadLetter, Rivals, Settled};
+pub use targets::{Cancellation, DeadLetter, Settled};
 pub use tenancy::{ApiKey, TenantRow};
 
 /// A row as DynamoDB knows it.

@@ -139,7 +139,8 @@ fn variables(definition: &FunctionDefinition, settings: &Settings, runtime_api: 
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
         ("AWS_REGION", emulators::REGION.to_owned()),
         ("AWS_DEFAULT_REGION", emulators::REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        // Its name: the emulators tell by it whose policies apply.
+        ("AWS_ACCESS_KEY_ID", definition.name.clone()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("_HANDLER", "bootstrap".to_owned()),
         ("LAMBDA_TASK_ROOT", settings.binaries.display().to_string()),
