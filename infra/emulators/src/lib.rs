@@ -15,6 +15,7 @@ mod setup;
 mod sqs;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -137,7 +138,10 @@ impl Emulators {
         // winterbaume knows one account per process. Every instance has the same.
         winterbaume_core::set_default_account_id(ACCOUNT);
         if let Some(directory) = &options.state_directory {
-            std::fs::create_dir_all(directory).map_err(|source| Error::State { file: directory.clone(), source })?;
+            // For this user only: it holds keys and secrets, if only of the emulators.
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700);
+            builder.create(directory).map_err(|source| Error::State { file: directory.clone(), source })?;
         }
         let file = |name: &str| options.state_directory.as_ref().map(|directory| directory.join(name));
         let listener = TcpListener::bind(options.listen).await.map_err(Error::Listen)?;
@@ -183,7 +187,7 @@ impl Emulators {
         let _first = self.services.gate.set(gate);
     }
 
-    /// Moves the clock of SQS and `DynamoDB` forward: delays pass, messages come back, retention ends.
+    /// Moves the clock of SQS, and of `DynamoDB` in memory, forward: delays pass, messages come back, retention ends.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.services.sqs.wake();

@@ -194,7 +194,7 @@ impl Cloud {
     /// Fires a schedule now, by its own name or its function's (`dispatch`), and waits for the function.
     ///
     /// # Errors
-    /// When there is no such schedule, or the function failed and was repeated in vain.
+    /// When there is no such schedule, or the function failed: what the schedule's own ticks would repeat is told here.
     pub async fn fire_schedule(&self, name: &str) -> Result<(), InvokeError> {
         let function = self.lambda.find(name);
         let found = self

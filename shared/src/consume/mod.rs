@@ -32,7 +32,7 @@ const RESERVE: Duration = Duration::from_millis(1500);
 /// How long after the function's deadline a claim still holds: nobody else begins while the last write may be on its way.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
 /// After so many receives a job without a post is dropped: its caller never got an answer and has asked again.
-const RECEIVES_WITHOUT_POST: u32 = 3;
+const RECEIVES_WITHOUT_POST: u32 = 4;
 
 /// Everything that a job needs.
 pub struct Consumer {
@@ -162,8 +162,9 @@ impl Consumer {
             match self.store.post(tenant, job.post, false).await {
                 Ok(Some(post)) => self.of_post(tenant, job, &post, message, time_left).await,
                 Ok(None) if message.receives < RECEIVES_WITHOUT_POST => {
-                    // Jobs are sent before their post is stored: it may be there in a moment.
-                    Verdict::Return(SignedDuration::from_secs(2))
+                    // Jobs are sent before their post is stored, and this one was faster: at once, then a second later,
+                    // then two.
+                    Verdict::Return(SignedDuration::from_secs(i64::from(message.receives.saturating_sub(1))))
                 }
                 Ok(None) => {
                     tracing::warn!("a job without a post is dropped");
