@@ -214,7 +214,7 @@ impl<'a> Story<'a> {
             "field": "feed",
             "value": {
                 "item": "status", "verb": "add", "post_id": post, "published": 1,
-                "created_time": SystemClock.now().as_second(), "message": "Grüße aus der Backstube",
+                "created_time": SystemClock.now().as_second(), "message": "Grüße aus Zürich",
             },
         });
         self.client.control(Method::POST, "webhooks/send", Some(event)).await?;
