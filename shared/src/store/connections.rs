@@ -159,7 +159,7 @@ impl Store {
             ]));
         }
         // A transaction takes 100 rows; the connection itself goes last, so that it never promises what is not there.
-        for rows in rows.rchunks(100).collect::<Vec<_>>().into_iter().rev() {
+        for rows in rows.rchunks(100) {
             self.put_together(rows).await?;
         }
         Ok(())

@@ -39,8 +39,8 @@ impl HookEvent {
 }
 
 impl Store {
-    /// Stores a verified delivery, unless one with its key came on the same day. (Later repeats are caught where a
-    /// tenant's event is recorded.)
+    /// Stores a verified delivery, unless one with its key came on the same day. A repeat after midnight (UTC) is stored
+    /// and recorded once more; what it changes is the same.
     ///
     /// # Errors
     /// The store did not answer: the platform must be told to send it again.
