@@ -35,8 +35,6 @@ const SETTLING_TAKES: Duration = Duration::from_secs(1);
 const SHORTEST_CALL: Duration = Duration::from_secs(1);
 /// How long after the function's deadline a claim still holds: nobody else begins while the last write may be on its way.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
-/// After so many receives a job without a post is dropped: its caller never got an answer and has asked again.
-const RECEIVES_WITHOUT_POST: u32 = 4;
 
 /// Everything that a job needs.
 pub struct Consumer {
@@ -190,11 +188,7 @@ impl Consumer {
         async {
             match self.store.post(tenant, job.post, false).await {
                 Ok(Some(post)) => self.of_post(tenant, job, &post, message, deadline).await,
-                Ok(None) if message.receives < RECEIVES_WITHOUT_POST => {
-                    // Jobs are sent before their post is stored, and this one was faster: at once, then a second later,
-                    // then two.
-                    Verdict::Return(SignedDuration::from_secs(i64::from(message.receives.saturating_sub(1))))
-                }
+                Ok(None) if let Some(wait) = wait_for_post(message.receives) => Verdict::Return(wait),
                 Ok(None) => {
                     tracing::warn!("a job without a post is dropped");
                     Verdict::Done
@@ -224,6 +218,20 @@ impl Consumer {
             Err(error) => store_failed(&error, message),
         }
     }
+}
+
+/// Jobs are sent before their post is stored, so a job may be faster than its post: at first it comes back at once. All
+/// waits together outlast the function that accepts posts; a job that has no post then will never have one, and its
+/// caller, who got no answer, has asked again.
+fn wait_for_post(receives: u32) -> Option<SignedDuration> {
+    let seconds = match receives {
+        0 | 1 => 0,
+        2 => 1,
+        3 => 10,
+        4 => 30,
+        _ => return None,
+    };
+    Some(SignedDuration::from_secs(seconds))
 }
 
 /// The store did not answer: the message comes back, later each time.
