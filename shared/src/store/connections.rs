@@ -346,14 +346,7 @@ impl Store {
         let line = HealthLine { state, reason: reason.cloned() };
         let mut row = to_row("health line", keys::health(tenant, id), format!("HEALTH#{}", keys::at(now, "")), &line)?;
         row.insert("expires_at".into(), time_to_live(now.saturating_add(HEALTH_LOG_KEPT).unwrap_or(now)));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(unavailable("write the health log"))
+        self.put("write the health log", row).await
     }
 }
 

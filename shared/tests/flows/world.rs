@@ -40,8 +40,8 @@ use shared::{
 use simulator::{Simulator, facebook::seed};
 use url::Url;
 
-/// What the consumer function is given.
-const TIME_LEFT: Duration = Duration::from_secs(30);
+/// What the consumer function is given: short, because one test waits it out.
+const TIME_LEFT: Duration = Duration::from_secs(6);
 const VISIBILITY: i32 = 180;
 
 pub(crate) struct World {
