@@ -119,7 +119,7 @@ impl Connection {
 }
 
 impl Store {
-    /// Stores a connection that was just made or made anew, with the ways to find it: by destination (for webhooks), by
+    /// Stores a connection that was just made or made anew, with the ways to find it: by account and destination (for webhooks), by
     /// the time of its next health check and by the end of its token. All of it or nothing.
     ///
     /// # Errors
@@ -150,7 +150,10 @@ impl Store {
                 ("due_at".to_owned(), text(keys::at(warn_at, &sort))),
             ]));
         }
-        for destination in connection.destinations.iter().map(|destination| destination.id.as_str()) {
+        // Some webhooks are about whoever gave consent, and not about a place.
+        let account = std::iter::once(connection.account.as_str());
+        let destinations = connection.destinations.iter().map(|destination| destination.id.as_str());
+        for destination in account.chain(destinations.filter(|id| *id != connection.account)) {
             rows.push(super::Item::from([
                 ("pk".to_owned(), text(keys::destination(connection.platform, destination))),
                 ("sk".to_owned(), text(format!("{}#{}", keys::tenant(tenant), keys::connection(connection.id)))),
@@ -233,7 +236,8 @@ impl Store {
         Ok(connections)
     }
 
-    /// The connections of all tenants that may publish to a place, for a verified webhook about it.
+    /// The connections of all tenants that may publish to a place, or that an account has granted, for a verified webhook
+    /// about the one or the other.
     ///
     /// # Errors
     /// The store did not answer.
