@@ -9,7 +9,7 @@ use super::{
 use crate::{
     connector::{Act, Refusal},
     target::{Settlement, Target},
-    telemetry::Chain,
+    telemetry::{Chain, Metric},
     vault::{Purpose, VaultError},
 };
 
@@ -60,6 +60,7 @@ impl Consumer {
                     ));
                 }
                 tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
+                self.metrics.emit(Some(spec.platform), &[(Metric::VaultUnavailable, 1)]);
                 Hold::Outage(ours(
                     "vault.unavailable",
                     Act::Operator,

@@ -22,7 +22,7 @@ use crate::{
     post::{Post, TargetSpec},
     queue::{DeadLetters, Job, MessageError, Queue},
     store::{Store, StoreError},
-    telemetry::{Chain, Metrics},
+    telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
     vault::Vault,
 };
@@ -144,6 +144,7 @@ impl Consumer {
                     Ok((_, Verdict::Return(_))) => returned.push(id),
                     Err(error) => {
                         tracing::error!(message_id = %id, panicked = error.is_panic(), "a job broke off; it comes back");
+                        self.metrics.emit(None, &[(Metric::JobsLost, 1)]);
                         returned.push(id);
                     }
                 }
@@ -153,6 +154,7 @@ impl Consumer {
             jobs.shutdown().await;
             for (_, id) in unfinished {
                 tracing::error!(message_id = %id, "a job did not end in time; it comes back");
+                self.metrics.emit(None, &[(Metric::JobsLost, 1)]);
                 returned.push(id);
             }
         }
