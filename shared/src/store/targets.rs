@@ -109,7 +109,18 @@ impl Store {
         if let Some(reason) = settlement.reason() {
             change.set("reason", to_attribute("reason", reason)?);
         }
-        if let Some(until) = settlement.until() {
+        // What goes on by itself is looked at again, in case that its message is lost.
+        let goes_on = match settlement {
+            Settlement::Queued { .. } => Some(now),
+            Settlement::Waiting { .. }
+            | Settlement::Retrying { .. }
+            | Settlement::Unknown { .. }
+            | Settlement::Published(_)
+            | Settlement::NeedsReview(_)
+            | Settlement::Failed(_)
+            | Settlement::Expired(_) => settlement.until(),
+        };
+        if let Some(until) = goes_on {
             change.set("not_before", millis(until));
             change.set("due_shard", text(keys::due_targets(claimed.post)));
             change.set("due_at", text(keys::at(until.saturating_add(REMINDER).unwrap_or(until), &sort)));
