@@ -1,0 +1,168 @@
+//! What the tests share: clouds that run the real functions, what these have logged, and patience.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use axum::body::Bytes;
+use local::{Cloud, InvokeError, Level, Line, Logs, Options};
+use serde_json::Value;
+use shared::aws::Clients;
+use shared::store::Store;
+use tokio::runtime::Handle;
+use tokio::sync::oneshot;
+
+/// How long anything may take. The longest legitimate wait is a dead consumer's lease.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// How often is looked.
+const LOOK: Duration = Duration::from_millis(20);
+
+/// What must never be logged, whoever it belongs to: the beginning of every access token, and the app's secrets.
+const SECRETS: [&str; 3] = ["EAAP", simulator::APP_SECRET, simulator::VERIFY_TOKEN];
+
+/// A running cloud on a thread of its own, so that several tests, each with its own runtime, can share it.
+pub(crate) struct System {
+    pub(crate) cloud: Arc<Cloud>,
+    runtime: Handle,
+    logs: Arc<Mutex<Vec<Line>>>,
+    secrets: Mutex<Vec<String>>,
+    stop: Option<oneshot::Sender<()>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl System {
+    /// The cloud that most tests share. Every test brings tenants of its own, so that they do not meet.
+    pub(crate) fn shared() -> &'static Self {
+        static SHARED: OnceLock<System> = OnceLock::new();
+        // Its functions log all they can: whatever tests do here is searched for secrets.
+        SHARED.get_or_init(|| Self::start(&[("LogLevel", "trace"), ("FacebookSettleSeconds", "1")]))
+    }
+
+    /// A cloud for tests that kill, flood or turn the clock.
+    pub(crate) fn start(parameters: &[(&str, &str)]) -> Self {
+        let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml").canonicalize().unwrap();
+        let logs = Arc::new(Mutex::new(Vec::new()));
+        let mut options = Options::new(template);
+        options.parameters = parameters.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect();
+        options.logs = Logs::new(Level::Trace, {
+            let logs = Arc::clone(&logs);
+            move |line: &Line| lock(&logs).push(line.clone())
+        });
+        let (started, running) = std::sync::mpsc::channel();
+        let (stop, stopped) = oneshot::channel();
+        let thread = std::thread::spawn(move || serve(options, &started, stopped));
+        let (cloud, runtime) = running.recv().unwrap();
+        let system = Self { cloud, runtime, logs, secrets: Mutex::default(), stop: Some(stop), thread: Some(thread) };
+        system.keep_secret(system.cloud.api_key());
+        system
+    }
+
+    /// Calls a function directly. It runs where the cloud runs: an environment outlives the test that starts it.
+    pub(crate) async fn invoke(&self, function: &'static str, event: &Value) -> Result<Value, InvokeError> {
+        let (cloud, event) = (Arc::clone(&self.cloud), Bytes::from(event.to_string()));
+        let answer = self.runtime.spawn(async move { cloud.invoke(function, event).await }).await.unwrap()?;
+        Ok(serde_json::from_slice(&answer).unwrap())
+    }
+
+    pub(crate) async fn aws(&self) -> Clients {
+        Clients::at(&self.cloud.aws_url()).await
+    }
+
+    pub(crate) async fn store(&self) -> Store {
+        Store::new(self.aws().await.dynamodb(), self.resource("StateTable"))
+    }
+
+    /// What `Ref` gives for a resource of the template.
+    pub(crate) fn resource(&self, logical_id: &str) -> String {
+        self.cloud.resource(logical_id).unwrap().to_owned()
+    }
+
+    pub(crate) fn facebook(&self) -> &simulator::facebook::Facebook {
+        self.cloud.simulator().unwrap().facebook()
+    }
+
+    /// How many posts with this text stand on a Page.
+    pub(crate) fn on_page(&self, page: &str, message: &str) -> usize {
+        let page = self.facebook().page(page).unwrap();
+        page.posts.iter().filter(|post| post.message.as_deref() == Some(message)).count()
+    }
+
+    /// Lets SQS's clock jump: what is hidden or delayed by that much comes at once.
+    pub(crate) fn turn_the_queues_clock(&self, by: Duration) {
+        self.cloud.emulators().unwrap().advance(by);
+    }
+
+    /// From now on nothing may log this.
+    pub(crate) fn keep_secret(&self, secret: &str) {
+        lock(&self.secrets).push(secret.to_owned());
+    }
+
+    /// How many lines this function has logged so far.
+    pub(crate) fn lines_of(&self, function: &str) -> usize {
+        lock(&self.logs).iter().filter(|line| line.source == function).count()
+    }
+
+    /// Fails if anything secret has been logged by any function, or by the cloud itself.
+    pub(crate) fn assert_discreet(&self) {
+        let secrets = lock(&self.secrets).clone();
+        for line in lock(&self.logs).iter() {
+            let told = SECRETS.into_iter().chain(secrets.iter().map(String::as_str)).any(|it| line.text.contains(it));
+            assert!(!told, "a secret was logged: {line}");
+        }
+    }
+
+    /// The last things that were logged, for the message of a test that fails.
+    fn last_words(&self) -> String {
+        let logs = lock(&self.logs);
+        let worth = logs.iter().filter(|line| line.level >= Level::Info);
+        let mut words: Vec<String> = worth.rev().take(25).map(ToString::to_string).collect();
+        words.reverse();
+        words.join("\n")
+    }
+
+    /// Waits until there is an answer.
+    pub(crate) async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look().await {
+                return found;
+            }
+            assert!(Instant::now() < deadline, "still not: {what}\n{}", self.last_words());
+            tokio::time::sleep_until(tokio::time::Instant::now() + LOOK).await;
+        }
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        if let Some(stop) = self.stop.take() {
+            // It can only fail because the cloud has ended.
+            let _ended = stop.send(());
+        }
+        if let Some(thread) = self.thread.take() {
+            let ended = thread.join();
+            if !std::thread::panicking() {
+                ended.unwrap();
+                self.assert_discreet();
+            }
+        }
+    }
+}
+
+fn serve(options: Options, started: &std::sync::mpsc::Sender<(Arc<Cloud>, Handle)>, stopped: oneshot::Receiver<()>) {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    runtime.block_on(async {
+        let cloud = Arc::new(Cloud::start(options).await.unwrap());
+        started.send((Arc::clone(&cloud), Handle::current())).unwrap();
+        // The cloud that all share is never told to stop: it ends with the process.
+        let _told = stopped.await;
+        if let Some(cloud) = Arc::into_inner(cloud) {
+            cloud.shutdown().await.unwrap();
+        }
+    });
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
