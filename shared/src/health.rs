@@ -134,7 +134,7 @@ impl HealthCheck {
 
     async fn ask(&self, tenant: Tenant, connection: &Connection) -> Result<Health, Silence> {
         let connector = self.connectors.of(connection.platform);
-        let tokens = match self.vault.grant(tenant.id(), connection.id, Purpose::HealthCheck).await {
+        let tokens = match self.vault.grant(tenant, connection.id, Purpose::HealthCheck).await {
             Ok((tokens, _)) => tokens,
             Err(VaultError::NotFound) => return Err(Silence::Dead(token_gone())),
             Err(error) => {

@@ -1,7 +1,7 @@
 //! The library of postd: domain, use cases, connectors, adapters.
 //!
 //! Arrows point one way: `connector`, `vault`, `store` and `queue` know nothing of use cases; use cases know nothing of
-//! Lambda or API Gateway, of which only `http::gateway` and `wiring` speak.
+//! Lambda or API Gateway, of which only `http::gateway`, `sqs` and `wiring` speak.
 
 pub mod apps;
 pub mod authorize;

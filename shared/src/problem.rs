@@ -37,8 +37,6 @@ pub enum Code {
     IdempotencyMismatch,
     /// Nothing of the post is left to cancel.
     PostNotCancellable,
-    /// No connect session belongs to this address, or it is used up or over.
-    SessionUnknown,
     /// The webhook is not signed by the platform.
     SignatureInvalid,
     /// The verification handshake does not carry our token.
@@ -49,7 +47,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 18] = [
+    pub const ALL: [Self; 17] = [
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::KeyUnknown,
@@ -64,7 +62,6 @@ impl Code {
         Self::ConnectionUnknown,
         Self::IdempotencyMismatch,
         Self::PostNotCancellable,
-        Self::SessionUnknown,
         Self::SignatureInvalid,
         Self::HandshakeRefused,
         Self::Unavailable,
@@ -100,7 +97,6 @@ impl Code {
                 ("idempotency.mismatch", 422, "This Idempotency-Key was used with another body")
             }
             Self::PostNotCancellable => ("post.not_cancellable", 409, "Nothing of this post is left to cancel"),
-            Self::SessionUnknown => ("session.unknown", 404, "This connect session is unknown, used or over"),
             Self::SignatureInvalid => ("webhook.signature_invalid", 401, "The webhook is not signed by the platform"),
             Self::HandshakeRefused => ("webhook.handshake_refused", 403, "The handshake does not carry our token"),
             Self::Unavailable => ("service.unavailable", 503, "postd cannot do this at the moment"),
@@ -110,7 +106,6 @@ impl Code {
     const fn act(self) -> Act {
         match self {
             Self::Unavailable => Act::Nobody,
-            Self::SessionUnknown => Act::EndUser,
             Self::RouteUnknown
             | Self::MethodNotAllowed
             | Self::KeyUnknown

@@ -101,7 +101,7 @@ impl State {
 /// The promise on disk that a publish is about to be sent: a target with one is never simply sent again.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Intent {
-    /// Which call of the publish this is, counted from 0.
+    /// Which call of the publish this is, counted from 1.
     pub step: u32,
     /// SHA-256 of destination and content, in hexadecimal digits.
     pub fingerprint: String,

@@ -167,8 +167,6 @@ macro_rules! metrics {
 }
 
 metrics! {
-    /// Targets accepted.
-    Accepted = "accepted" in "Count",
     /// Targets sent to the queue because their time had come.
     Dispatched = "dispatched" in "Count",
     /// Targets that went out.
@@ -187,18 +185,8 @@ metrics! {
     JobsLost = "jobs_lost" in "Count",
     /// How long the longest overdue target has been due.
     OldestOverdue = "oldest_overdue" in "Seconds",
-    /// How late a target went out.
-    Lateness = "lateness" in "Milliseconds",
-    /// How long a platform took to answer.
-    PlatformCall = "platform_call" in "Milliseconds",
-    /// Connections made.
-    Connected = "connected" in "Count",
     /// Connections that need their owner.
     ReconnectNeeded = "reconnect_needed" in "Count",
-    /// Tokens renewed.
-    Refreshed = "refreshed" in "Count",
-    /// Tokens that could not be renewed.
-    RefreshFailed = "refresh_failed" in "Count",
     /// Tokens that could not be read or written because KMS or the Vault table did not answer, or refused.
     VaultUnavailable = "vault_unavailable" in "Count",
     /// Calls in which the platform told that our app is misconfigured.
@@ -383,7 +371,7 @@ mod tests {
     fn a_metric_is_one_line_in_the_embedded_format() {
         let clock = ManualClock::at(Timestamp::from_millisecond(1_700_000_000_123).unwrap());
         let metrics = Metrics::new(Function::Consumer, Arc::new(clock));
-        let text = metrics.line(Some(Platform::Facebook), &[(Metric::Published, 3), (Metric::Lateness, 250)]);
+        let text = metrics.line(Some(Platform::Facebook), &[(Metric::Published, 3), (Metric::OldestOverdue, 250)]);
         assert_eq!(text.lines().count(), 1);
         let line: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(
@@ -392,9 +380,9 @@ mod tests {
                 "_aws": {"Timestamp": 1_700_000_000_123_i64, "CloudWatchMetrics": [{
                     "Namespace": "postd",
                     "Dimensions": [["function", "platform"]],
-                    "Metrics": [{"Name": "published", "Unit": "Count"}, {"Name": "lateness", "Unit": "Milliseconds"}],
+                    "Metrics": [{"Name": "published", "Unit": "Count"}, {"Name": "oldest_overdue", "Unit": "Seconds"}],
                 }]},
-                "function": "consumer", "platform": "facebook", "published": 3, "lateness": 250,
+                "function": "consumer", "platform": "facebook", "published": 3, "oldest_overdue": 250,
             })
         );
     }

@@ -2,8 +2,9 @@
 //!
 //! The SDKs talk to it unchanged (`endpoint_url`, or `AWS_ENDPOINT_URL` in the environment). Instances are independent
 //! and cheap: a test starts its own. Time can be moved ([`Emulators::advance`]), calls are counted ([`Emulators::counts`]).
-//! Signatures are not verified and policies have no effect.
+//! Signatures are not verified; who may do what is up to a [`Gate`], and without one everybody may do everything.
 
+mod access;
 mod clock;
 mod counts;
 mod disk;
@@ -14,6 +15,7 @@ mod setup;
 mod sqs;
 
 use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,6 +24,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+pub use access::{Access, Gate};
 pub use counts::{Counts, OperationCount};
 pub use setup::{Index, Key, KeyType, Projection, Queue, QueueAddress, Redrive, Table};
 
@@ -135,7 +138,10 @@ impl Emulators {
         // winterbaume knows one account per process. Every instance has the same.
         winterbaume_core::set_default_account_id(ACCOUNT);
         if let Some(directory) = &options.state_directory {
-            std::fs::create_dir_all(directory).map_err(|source| Error::State { file: directory.clone(), source })?;
+            // For this user only: it holds keys and secrets, if only of the emulators.
+            let mut builder = std::fs::DirBuilder::new();
+            builder.recursive(true).mode(0o700);
+            builder.create(directory).map_err(|source| Error::State { file: directory.clone(), source })?;
         }
         let file = |name: &str| options.state_directory.as_ref().map(|directory| directory.join(name));
         let listener = TcpListener::bind(options.listen).await.map_err(Error::Listen)?;
@@ -151,6 +157,7 @@ impl Emulators {
             kms: Kms::start(file("kms.json")).await?,
             secrets: SecretsManager::start(file("secrets.json")).await?,
             tally: Tally::default(),
+            gate: std::sync::OnceLock::new(),
         });
         let router = server::router(Arc::clone(&services));
         let server = tokio::spawn(async move {
@@ -173,7 +180,14 @@ impl Emulators {
         self.services.tally.snapshot()
     }
 
-    /// Moves the clock of SQS and `DynamoDB` forward: delays pass, messages come back, retention ends.
+    /// From now on, asks this gate before every request over HTTP. It can be set once; what creates resources in this
+    /// process is not asked.
+    pub fn guard(&self, gate: Gate) {
+        // A second gate is a mistake of the caller's that cannot widen what the first allows.
+        let _first = self.services.gate.set(gate);
+    }
+
+    /// Moves the clock of SQS, and of `DynamoDB` in memory, forward: delays pass, messages come back, retention ends.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.services.sqs.wake();

@@ -1,6 +1,6 @@
 //! The one port: routes a request by its `X-Amz-Target` to the service it names, and counts it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, State};
@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
+use crate::access::Gate;
 use crate::counts::{OperationCount, Tally};
 use crate::dynamodb::DynamoDb;
 use crate::managed::{Kms, SecretsManager};
@@ -67,6 +68,7 @@ pub(crate) struct Services {
     pub(crate) kms: Kms,
     pub(crate) secrets: SecretsManager,
     pub(crate) tally: Tally,
+    pub(crate) gate: OnceLock<Gate>,
 }
 
 pub(crate) fn router(services: Arc<Services>) -> axum::Router {
@@ -78,23 +80,30 @@ async fn handle(State(services): State<Arc<Services>>, headers: HeaderMap, body:
     let Some((service, operation)) = target.split_once('.') else {
         return Reply::refusal(400, "UnknownOperationException", "The request names no operation in X-Amz-Target.");
     };
-    let (name, reply, count) = match service {
-        "DynamoDB_20120810" => {
-            let (reply, units) = services.dynamodb.handle(operation, headers, body).await;
-            ("DynamoDB", reply, units)
-        }
-        "AmazonSQS" => ("SQS", services.sqs.handle(operation, &body).await, OperationCount::default()),
-        "TrentService" => ("KMS", services.kms.handle(operation, headers, body).await, OperationCount::default()),
-        "secretsmanager" => {
-            ("SecretsManager", services.secrets.handle(operation, headers, body).await, OperationCount::default())
-        }
-        _ => {
-            let message =
-                format!("The service of {target} is not emulated: DynamoDB, SQS, KMS and Secrets Manager are.");
-            return Reply::refusal(400, "UnknownOperationException", &message);
-        }
+    let Some(name) = name(service) else {
+        let message = format!("The service of {target} is not emulated: DynamoDB, SQS, KMS and Secrets Manager are.");
+        return Reply::refusal(400, "UnknownOperationException", &message);
+    };
+    let refusal = services.gate.get().and_then(|gate| gate.refuse(name, operation, &headers, &body));
+    let (reply, count) = match (refusal, name) {
+        (Some(refusal), _) => (refusal, OperationCount::default()),
+        (None, "DynamoDB") => services.dynamodb.handle(operation, headers, body).await,
+        (None, "SQS") => (services.sqs.handle(operation, &body).await, OperationCount::default()),
+        (None, "KMS") => (services.kms.handle(operation, headers, body).await, OperationCount::default()),
+        (None, _) => (services.secrets.handle(operation, headers, body).await, OperationCount::default()),
     };
     let errors = u64::from(!reply.status.is_success());
     services.tally.add(&format!("{name}.{operation}"), OperationCount { calls: 1, errors, ..count });
     reply
+}
+
+/// The name of the service that a target begins with.
+fn name(service: &str) -> Option<&'static str> {
+    match service {
+        "DynamoDB_20120810" => Some("DynamoDB"),
+        "AmazonSQS" => Some("SQS"),
+        "TrentService" => Some("KMS"),
+        "secretsmanager" => Some("SecretsManager"),
+        _ => None,
+    }
 }

@@ -93,7 +93,8 @@ pub(crate) struct RunArguments {
 
     /// Keep tables, queues, keys and secrets here between runs, as in `--state-dir .postd`
     ///
-    /// Without this everything is in memory. The simulated platforms always start empty.
+    /// Without this everything is in memory. Messages are kept when it ends by Ctrl-C. The simulated platforms always start
+    /// empty, so connections made in an earlier run need a new login.
     #[arg(long, value_name = "DIRECTORY")]
     pub(crate) state_dir: Option<PathBuf>,
 

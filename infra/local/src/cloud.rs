@@ -113,6 +113,7 @@ impl Cloud {
             freeze: options.freeze,
             logs: options.logs.clone(),
         };
+        emulators.guard(deployed.policies.gate(options.logs.clone()));
         let lambda = Lambda::start(deployed.functions, settings).await.map_err(Error::RuntimeApi)?;
         let gateway = deployed.api.map(|api| Gateway::start(listener, api, lambda.clone(), options.logs.clone()));
         let mut tasks = Vec::new();
@@ -193,7 +194,7 @@ impl Cloud {
     /// Fires a schedule now, by its own name or its function's (`dispatch`), and waits for the function.
     ///
     /// # Errors
-    /// When there is no such schedule, or the function failed and was repeated in vain.
+    /// When there is no such schedule, or the function failed: what the schedule's own ticks would repeat is told here.
     pub async fn fire_schedule(&self, name: &str) -> Result<(), InvokeError> {
         let function = self.lambda.find(name);
         let found = self

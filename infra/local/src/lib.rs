@@ -3,6 +3,10 @@
 //! It runs the real binaries of the functions over the Lambda Runtime API, behind what stands in for API Gateway, SQS event
 //! source mappings and EventBridge schedules; `DynamoDB`, SQS, KMS and Secrets Manager are embedded emulators, the platforms
 //! are simulated. [`Cloud::start`] gives a running one, to tests as well as to `cargo run -p local`.
+//!
+//! Functions may do what their policies in the template allow. Not enforced: memory size, throttling of routes, key and
+//! queue policies, log retention, alarms. A property or resource that the
+//! local cloud does not know is refused by name, not passed over.
 
 mod binaries;
 mod clock;

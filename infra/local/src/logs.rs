@@ -102,19 +102,22 @@ impl Logs {
         }
     }
 
-    /// A line that a function wrote: JSON is made readable, anything else passes as it is.
-    pub(crate) fn function(&self, source: &str, line: &str) {
+    /// A line that a function wrote: JSON is made readable, anything else passes as it is, at this level.
+    pub(crate) fn function(&self, source: &str, line: &str, otherwise: Level) {
         if line.is_empty() {
             return;
         }
         let (level, text) = match serde_json::from_str::<Map<String, Json>>(line) {
             Ok(fields) if fields.contains_key("_aws") => (Level::Debug, metrics(&fields)),
             Ok(fields) => event(fields),
-            Err(_) => (Level::Info, line.to_owned()),
+            Err(_) => (otherwise, line.to_owned()),
         };
         self.say(level, source, text);
     }
 }
+
+/// What tells machines something and people nothing: the ids that Lambda puts into every line, and what stands elsewhere.
+const NOISE: [&str; 8] = ["name", "requestId", "span", "target", "threadId", "threadName", "timestamp", "xrayTraceId"];
 
 /// A line in CloudWatch's embedded metric format, as `metrics accepted=1 platform=facebook`.
 fn metrics(fields: &Map<String, Json>) -> String {
@@ -128,7 +131,7 @@ fn metrics(fields: &Map<String, Json>) -> String {
 /// A line of tracing's JSON, flat or nested: the message, then its fields, then those of the spans around it.
 fn event(mut line: Map<String, Json>) -> (Level, String) {
     let level = line.remove("level").as_ref().and_then(Json::as_str).and_then(Level::parse).unwrap_or(Level::Info);
-    for noise in ["timestamp", "target", "threadId", "threadName", "span"] {
+    for noise in NOISE {
         line.remove(noise);
     }
     let spans = line.remove("spans");
@@ -146,9 +149,8 @@ fn event(mut line: Map<String, Json>) -> (Level, String) {
         append(&mut text, name, value);
     }
     for span in spans.as_ref().and_then(Json::as_array).into_iter().flatten().filter_map(Json::as_object) {
-        for (name, value) in
-            span.iter().filter(|(name, _)| name.as_str() != "name" && !line.contains_key(name.as_str()))
-        {
+        let said = |name: &str| NOISE.contains(&name) || line.contains_key(name);
+        for (name, value) in span.iter().filter(|(name, _)| !said(name)) {
             append(&mut text, name, value);
         }
     }
@@ -181,7 +183,7 @@ mod tests {
             let seen = Arc::clone(&seen);
             move |line| seen.lock().unwrap().push(line.clone())
         });
-        logs.function("consumer", line);
+        logs.function("consumer", line, Level::Info);
         let line = seen.lock().unwrap().pop().unwrap();
         assert_eq!(line.source, "consumer");
         (line.level, line.text)
@@ -189,10 +191,10 @@ mod tests {
 
     #[test]
     fn a_flat_json_line_becomes_its_message_and_fields() {
-        let line = r#"{"timestamp":"t","level":"WARN","message":"stays queued","tenant":"ten_1","error":"no answer","target":"consumer","spans":[{"name":"invocation","requestId":"r1"}]}"#;
+        let line = r#"{"timestamp":"t","level":"WARN","message":"stays queued","tenant":"ten_1","error":"no answer","target":"consumer","spans":[{"name":"invocation","requestId":"r1","post":"post_1"}]}"#;
         assert_eq!(
             rendered(line),
-            (Level::Warn, "stays queued error=\"no answer\" tenant=ten_1 requestId=r1".to_owned())
+            (Level::Warn, "stays queued error=\"no answer\" tenant=ten_1 post=post_1".to_owned())
         );
     }
 

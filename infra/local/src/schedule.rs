@@ -45,9 +45,9 @@ pub(crate) struct Schedule {
 }
 
 impl Schedule {
-    /// Fires once, now, and waits for the function.
+    /// Fires once, now, and waits for the function. A failure is told, not repeated.
     pub(crate) async fn fire(&self, lambda: &Lambda) -> Result<(), InvokeError> {
-        lambda.invoke_async(&self.function, self.event()).await.map(drop)
+        lambda.invoke(&self.function, self.event()).await.map(drop)
     }
 
     /// Ticks until the task is aborted.
@@ -56,7 +56,7 @@ impl Schedule {
             loop {
                 let (schedule, called) = (self.clone(), lambda.clone());
                 // A slow run does not hold up the next tick. Lambda logs its failures.
-                tokio::spawn(async move { schedule.fire(&called).await });
+                tokio::spawn(async move { called.invoke_async(&schedule.function, schedule.event()).await });
                 let now = u64::try_from(clock::now().as_millisecond()).unwrap_or(0);
                 tokio::time::sleep_until(tokio::time::Instant::now() + self.rate.wait(now)).await;
             }

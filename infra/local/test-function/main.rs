@@ -84,6 +84,9 @@ fn respond(event: &Value, count: u32) -> Value {
     if records.iter().any(|record| record.get("body") == Some(&json!("exit"))) {
         std::process::exit(3);
     }
+    if records.iter().any(|record| record.get("body") == Some(&json!("hang"))) {
+        hang();
+    }
     let failed = records.iter().filter(|record| record.get("body") == Some(&json!("fail")));
     let failed: Vec<Value> = failed.map(|record| json!({"itemIdentifier": record.get("messageId")})).collect();
     json!({"batchItemFailures": failed})

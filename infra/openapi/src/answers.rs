@@ -106,7 +106,6 @@ fn refused(code: Code, detail: &str) -> Problem {
         | Code::ConnectionUnknown
         | Code::IdempotencyMismatch
         | Code::PostNotCancellable
-        | Code::SessionUnknown
         | Code::SignatureInvalid
         | Code::HandshakeRefused
         | Code::Unavailable => Problem::new(code, detail),

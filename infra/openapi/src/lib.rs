@@ -1,7 +1,7 @@
 //! The description of the HTTP API, made from the types that answer it and from the codes that refuse it.
 //!
 //! Shapes come from `shared` (feature `openapi`), problems from [`shared::problem::Code`]. What the types cannot say
-//! (which route takes and answers what) is written down in [`routes`]; a test holds it against `template.yaml`.
+//! (which route takes and answers what) is written down in `routes`; a test holds it against `template.yaml`.
 
 use utoipa::openapi::{
     Components, ComponentsBuilder, InfoBuilder, LicenseBuilder, OpenApi, OpenApiBuilder, PathsBuilder, Ref, RefOr,

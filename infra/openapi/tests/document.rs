@@ -1,4 +1,6 @@
 //! The document describes the API that is deployed, and its examples are what it describes.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::indexing_slicing, reason = "a missing field is a failed test")]
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -217,7 +219,7 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(),
     let typed = match &schema["type"] {
         Value::String(name) => is(name),
         Value::Array(names) => names.iter().any(|name| is(name.as_str().unwrap())),
-        other => panic!("{at}: a schema without a type: {other}"),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => panic!("{at}: a schema without a type"),
     };
     if !typed {
         return Err(format!("{at}: not of type {}", schema["type"]));

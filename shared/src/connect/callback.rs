@@ -9,7 +9,7 @@ use super::{ConnectFlow, cookie_name, hash, redirect_uri, session_gone, store_fa
 use crate::{
     connector::{
         CodeGrant, Disposition,
-        driver::{self, Budget, CallFailed, Calls},
+        driver::{self, Budget, Calls},
     },
     http::{Request, Response},
     ids::ConnectionId,
@@ -90,19 +90,11 @@ impl ConnectFlow {
             match error.disposition() {
                 Disposition::Operator => Refused::Misconfigured,
                 Disposition::Retry(_) | Disposition::Reconnect | Disposition::Fail | Disposition::ReadBack => {
-                    refused_by(&error)
+                    Refused::Exchange
                 }
             }
         })?;
         self.keep(session, grant).await
-    }
-}
-
-fn refused_by(error: &CallFailed) -> Refused {
-    match error {
-        CallFailed::Refused(_) | CallFailed::Transport(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls => {
-            Refused::Exchange
-        }
     }
 }
 

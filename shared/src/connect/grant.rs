@@ -27,7 +27,7 @@ impl ConnectFlow {
             .iter()
             .filter_map(|destination| Some((destination.id.clone(), destination.token.clone()?)))
             .collect();
-        self.vault.put_grant(tenant.id(), id, &grant.tokens, &tokens, Expected::Any).await.map_err(|error| {
+        self.vault.put_grant(tenant, id, &grant.tokens, &tokens, Expected::Any).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "the tokens could not be sealed");
             Refused::Unavailable
         })?;

@@ -1,14 +1,15 @@
 //! One attempt: plan, claim, publish, settle.
 
 use jiff::{SignedDuration, Timestamp};
+use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Consumer, LEASE_MARGIN, RESERVE, Verdict, Work, backoff, hold};
+use super::{Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold};
 use crate::{
     clock::Clock,
     connector::{
         Act, Checkpoint, ConnectorError, Disposition, Prepared, Refusal,
-        driver::{self, Budget, Calls, Ended, FirstRecord, FirstStep, Journal},
+        driver::{self, Calls, Ended, FirstRecord, FirstStep, Journal},
     },
     secret::{AccessToken, AppCredentials},
     store::{Claim, ClaimRequest, ConnectionState, Settled, Store, StoreError},
@@ -76,8 +77,8 @@ impl Consumer {
         now: Timestamp,
         intent: Option<&Intent>,
     ) -> Result<Claim, StoreError> {
-        let lease =
-            SignedDuration::try_from(work.time_left).unwrap_or(SignedDuration::ZERO).saturating_add(LEASE_MARGIN);
+        let alive = work.deadline.killed.saturating_duration_since(Instant::now());
+        let lease = SignedDuration::try_from(alive).unwrap_or(SignedDuration::ZERO).saturating_add(LEASE_MARGIN);
         let request = ClaimRequest {
             post: work.post,
             target: work.job.target,
@@ -107,7 +108,7 @@ impl Consumer {
             },
         };
         let record = if recorded { FirstRecord::Stored } else { FirstRecord::NotStored };
-        let budget = Budget::lasting(work.time_left.saturating_sub(RESERVE));
+        let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
         let mut journal = Claimed { store: &self.store, tenant: work.tenant, target, clock: self.clock.as_ref() };
         let ended = driver::run_publish(&mut calls, prepared, plan, record, &mut journal).await;

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     connector::{Act, Refusal},
     target::{Settlement, Target},
-    telemetry::Chain,
+    telemetry::{Chain, Metric},
     vault::{Purpose, VaultError},
 };
 
@@ -49,7 +49,7 @@ impl Consumer {
         let spec = work.spec;
         let token = self
             .vault
-            .destination_token(work.tenant.id(), spec.connection, &spec.destination, Purpose::Publish)
+            .destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish)
             .await
             .map_err(|error| {
                 if matches!(error, VaultError::NotFound) {
@@ -60,6 +60,7 @@ impl Consumer {
                     ));
                 }
                 tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
+                self.metrics.emit(Some(spec.platform), &[(Metric::VaultUnavailable, 1)]);
                 Hold::Outage(ours(
                     "vault.unavailable",
                     Act::Operator,

@@ -6,7 +6,7 @@
 use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
-use tokio::task::JoinSet;
+use tokio::{task::JoinSet, time::Instant};
 use tracing::Instrument;
 
 mod attempt;
@@ -17,22 +17,24 @@ mod read_back;
 use crate::{
     apps::Apps,
     clock::Clock,
-    connector::transport::Transport,
+    connector::{driver::Budget, transport::Transport},
     connectors::Connectors,
     post::{Post, TargetSpec},
     queue::{DeadLetters, Job, MessageError, Queue},
     store::{Store, StoreError},
-    telemetry::{Chain, Metrics},
+    telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
     vault::Vault,
 };
 
-/// Kept back from a batch's time for settling, answering and the runtime itself.
-const RESERVE: Duration = Duration::from_millis(1500);
+/// Kept back from a batch's time for the answer and the runtime itself: a job that is still at work then is broken off.
+const ANSWER_TAKES: Duration = Duration::from_millis(500);
+/// Kept back from a job's time for writing down how its calls ended: no call is waited for any longer.
+const SETTLING_TAKES: Duration = Duration::from_secs(1);
+/// With less time than this no call to a platform is begun.
+const SHORTEST_CALL: Duration = Duration::from_secs(1);
 /// How long after the function's deadline a claim still holds: nobody else begins while the last write may be on its way.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
-/// After so many receives a job without a post is dropped: its caller never got an answer and has asked again.
-const RECEIVES_WITHOUT_POST: u32 = 3;
 
 /// Everything that a job needs.
 pub struct Consumer {
@@ -84,22 +86,47 @@ struct Work<'a> {
     job: Job,
     post: &'a Post,
     spec: &'a TargetSpec,
-    /// When this function is killed, from now.
-    time_left: Duration,
+    deadline: Deadline,
+}
+
+/// When what must have ended.
+#[derive(Debug, Clone, Copy)]
+struct Deadline {
+    /// The function is killed.
+    killed: Instant,
+    /// Jobs that are still at work are broken off.
+    broken_off: Instant,
+    /// No call to a platform is waited for any longer.
+    calls: Instant,
+}
+
+impl Deadline {
+    fn after(time_left: Duration) -> Self {
+        let now = Instant::now();
+        let broken_off = now + time_left.saturating_sub(ANSWER_TAKES);
+        let calls = now + time_left.saturating_sub(ANSWER_TAKES + SETTLING_TAKES);
+        Self { killed: now + time_left, broken_off, calls }
+    }
+
+    /// The time that calls may take from now on.
+    fn budget(&self) -> Budget {
+        let left = self.calls.saturating_duration_since(Instant::now());
+        Budget::lasting(left).with_calls(SHORTEST_CALL, Budget::LONGEST_CALL)
+    }
 }
 
 impl Consumer {
     /// Works on all messages at once and returns the ids of those that must come back. `time_left` is the time until the
     /// function is killed.
     pub async fn batch(self: &Arc<Self>, messages: Vec<Message>, time_left: Duration) -> Vec<String> {
-        let budget = time_left.saturating_sub(RESERVE);
+        let deadline = Deadline::after(time_left);
         let mut jobs = JoinSet::new();
         let mut unfinished: Vec<(tokio::task::Id, String)> = Vec::new();
         for message in messages {
             let id = message.id.clone();
             let span = tracing::info_span!("message", message_id = %id);
             let consumer = Arc::clone(self);
-            let handle = jobs.spawn(async move { consumer.message(&message, time_left).await }.instrument(span));
+            let handle = jobs.spawn(async move { consumer.message(&message, deadline).await }.instrument(span));
             unfinished.push((handle.id(), id));
         }
         let mut returned = Vec::new();
@@ -117,24 +144,26 @@ impl Consumer {
                     Ok((_, Verdict::Return(_))) => returned.push(id),
                     Err(error) => {
                         tracing::error!(message_id = %id, panicked = error.is_panic(), "a job broke off; it comes back");
+                        self.metrics.emit(None, &[(Metric::JobsLost, 1)]);
                         returned.push(id);
                     }
                 }
             }
         };
-        if tokio::time::timeout(budget, all).await.is_err() {
+        if tokio::time::timeout_at(deadline.broken_off, all).await.is_err() {
             jobs.shutdown().await;
             for (_, id) in unfinished {
                 tracing::error!(message_id = %id, "a job did not end in time; it comes back");
+                self.metrics.emit(None, &[(Metric::JobsLost, 1)]);
                 returned.push(id);
             }
         }
         returned
     }
 
-    async fn message(&self, message: &Message, time_left: Duration) -> Verdict {
+    async fn message(&self, message: &Message, deadline: Deadline) -> Verdict {
         let verdict = match Job::decode(&message.body) {
-            Ok(job) => self.job(job, message, time_left).await,
+            Ok(job) => self.job(job, message, deadline).await,
             Err(error @ MessageError::Malformed) => {
                 // It will never be readable: straight through its receives to the dead letter queue, for a person.
                 tracing::error!(%error, "unreadable message");
@@ -154,17 +183,14 @@ impl Consumer {
         verdict
     }
 
-    async fn job(&self, job: Job, message: &Message, time_left: Duration) -> Verdict {
+    async fn job(&self, job: Job, message: &Message, deadline: Deadline) -> Verdict {
         // The queue is ours alone to write to: a job in it vouches for its tenant.
         let tenant = Tenant::verified(job.tenant);
         let span = tracing::info_span!("job", tenant = %job.tenant, post = %job.post, target = %job.target);
         async {
             match self.store.post(tenant, job.post, false).await {
-                Ok(Some(post)) => self.of_post(tenant, job, &post, message, time_left).await,
-                Ok(None) if message.receives < RECEIVES_WITHOUT_POST => {
-                    // Jobs are sent before their post is stored: it may be there in a moment.
-                    Verdict::Return(SignedDuration::from_secs(2))
-                }
+                Ok(Some(post)) => self.of_post(tenant, job, &post, message, deadline).await,
+                Ok(None) if let Some(wait) = wait_for_post(message.receives) => Verdict::Return(wait),
                 Ok(None) => {
                     tracing::warn!("a job without a post is dropped");
                     Verdict::Done
@@ -176,7 +202,7 @@ impl Consumer {
         .await
     }
 
-    async fn of_post(&self, tenant: Tenant, job: Job, post: &Post, message: &Message, time_left: Duration) -> Verdict {
+    async fn of_post(&self, tenant: Tenant, job: Job, post: &Post, message: &Message, deadline: Deadline) -> Verdict {
         if job.version < post.version {
             return Verdict::Done;
         }
@@ -188,12 +214,26 @@ impl Consumer {
             tracing::error!("a job names a target that its post does not have");
             return Verdict::Done;
         };
-        let work = Work { tenant, job, post, spec, time_left };
+        let work = Work { tenant, job, post, spec, deadline };
         match self.attempt(&work).await {
             Ok(verdict) => verdict,
             Err(error) => store_failed(&error, message),
         }
     }
+}
+
+/// Jobs are sent before their post is stored, so a job may be faster than its post: at first it comes back at once. All
+/// waits together outlast the function that accepts posts; a job that has no post then will never have one, and its
+/// caller, who got no answer, has asked again.
+fn wait_for_post(receives: u32) -> Option<SignedDuration> {
+    let seconds = match receives {
+        0 | 1 => 0,
+        2 => 1,
+        3 => 10,
+        4 => 30,
+        _ => return None,
+    };
+    Some(SignedDuration::from_secs(seconds))
 }
 
 /// The store did not answer: the message comes back, later each time.

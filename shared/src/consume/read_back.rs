@@ -3,7 +3,7 @@
 use jiff::SignedDuration;
 
 use super::{
-    Consumer, RESERVE, Verdict, Work,
+    Consumer, Verdict, Work,
     attempt::{Keys, later, ours},
     backoff,
     hold::{self, Hold},
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     connector::{
         Act, Disposition, Fingerprint, ReadBack, Refusal,
-        driver::{self, Budget, CallFailed, Calls},
+        driver::{self, CallFailed, Calls},
     },
     store::{ConnectionState, StoreError},
     target::{LogEntry, Settlement, State, Target},
@@ -58,7 +58,7 @@ impl Consumer {
             now,
             exclude: rivals.published,
         };
-        let budget = Budget::lasting(work.time_left.saturating_sub(RESERVE));
+        let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
         let outcome = driver::run_flow(connector.read_back(&keys.app, fingerprint), &mut calls).await;
         let settlement = match outcome {

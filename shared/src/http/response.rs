@@ -85,7 +85,9 @@ impl Response {
 
     fn of<T: Serialize>(status: u16, content_type: &str, body: &T) -> Self {
         match serde_json::to_string(body) {
-            Ok(body) => {
+            Ok(mut body) => {
+                // For those who read it in a terminal.
+                body.push('\n');
                 Self { status, headers: vec![("content-type", content_type.into())], cookies: Vec::new(), body }
             }
             Err(_) => Self::text(500, "The answer could not be written."),

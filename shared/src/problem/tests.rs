@@ -40,7 +40,7 @@ fn is_code(text: &str) -> bool {
     let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'_';
     let mut parts = text.split('.');
     // Hosts look the same: `facebook.com`.
-    !text.ends_with(".com")
+    !text.to_ascii_lowercase().ends_with(".com")
         && text.contains('.')
         && parts.next().is_some_and(|family| FAMILIES.contains(&family))
         && text.split('.').all(|part| !part.is_empty() && part.bytes().all(plain))

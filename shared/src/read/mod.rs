@@ -94,7 +94,7 @@ impl Reader {
             "GET /v1/connections" => self.connections(&request).await,
             "GET /v1/connections/{connection}" => self.connection(&request).await,
             "GET /v1/dead-letters" => self.dead_letters(&request).await,
-            "GET /health" => Ok(self.health().await),
+            "GET /health" => Ok(Box::pin(self.health()).await),
             "GET /health/queue" => self.queue_health().await,
             _ => Err(nothing_there(&request)),
         }
@@ -176,7 +176,7 @@ impl Reader {
 fn nothing_there(request: &Request) -> Problem {
     let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     let known = match words.as_slice() {
-        ["v1", "posts"] => "GET, POST",
+        ["v1", "posts"] | ["webhooks", _] => "GET, POST",
         ["v1", "posts", "validate"] | ["v1", "connect", "sessions"] => "POST",
         ["v1", "posts", _] => "GET, DELETE",
         ["v1", "posts", _, "timeline"]
@@ -185,7 +185,6 @@ fn nothing_there(request: &Request) -> Problem {
         | ["v1", "oauth", _, "callback"]
         | ["health"]
         | ["health", "queue"] => "GET",
-        ["webhooks", _] => "GET, POST",
         _ => return Problem::new(Code::RouteUnknown, "The routes are listed in openapi.yaml."),
     };
     Problem::new(Code::MethodNotAllowed, format!("This address takes {known}."))

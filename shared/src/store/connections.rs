@@ -119,7 +119,7 @@ impl Connection {
 }
 
 impl Store {
-    /// Stores a connection that was just made or made anew, with the ways to find it: by destination (for webhooks), by
+    /// Stores a connection that was just made or made anew, with the ways to find it: by account and destination (for webhooks), by
     /// the time of its next health check and by the end of its token. All of it or nothing.
     ///
     /// # Errors
@@ -150,7 +150,10 @@ impl Store {
                 ("due_at".to_owned(), text(keys::at(warn_at, &sort))),
             ]));
         }
-        for destination in connection.destinations.iter().map(|destination| destination.id.as_str()) {
+        // Some webhooks are about whoever gave consent, and not about a place.
+        let account = std::iter::once(connection.account.as_str());
+        let destinations = connection.destinations.iter().map(|destination| destination.id.as_str());
+        for destination in account.chain(destinations.filter(|id| *id != connection.account)) {
             rows.push(super::Item::from([
                 ("pk".to_owned(), text(keys::destination(connection.platform, destination))),
                 ("sk".to_owned(), text(format!("{}#{}", keys::tenant(tenant), keys::connection(connection.id)))),
@@ -159,7 +162,7 @@ impl Store {
             ]));
         }
         // A transaction takes 100 rows; the connection itself goes last, so that it never promises what is not there.
-        for rows in rows.rchunks(100).collect::<Vec<_>>().into_iter().rev() {
+        for rows in rows.rchunks(100) {
             self.put_together(rows).await?;
         }
         Ok(())
@@ -233,7 +236,8 @@ impl Store {
         Ok(connections)
     }
 
-    /// The connections of all tenants that may publish to a place, for a verified webhook about it.
+    /// The connections of all tenants that may publish to a place, or that an account has granted, for a verified webhook
+    /// about the one or the other.
     ///
     /// # Errors
     /// The store did not answer.
@@ -342,14 +346,7 @@ impl Store {
         let line = HealthLine { state, reason: reason.cloned() };
         let mut row = to_row("health line", keys::health(tenant, id), format!("HEALTH#{}", keys::at(now, "")), &line)?;
         row.insert("expires_at".into(), time_to_live(now.saturating_add(HEALTH_LOG_KEPT).unwrap_or(now)));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(unavailable("write the health log"))
+        self.put("write the health log", row).await
     }
 }
 

@@ -1,10 +1,9 @@
 //! Webhook deliveries as they came, once each, and what they meant for a tenant.
 
-use aws_sdk_dynamodb::operation::put_item::PutItemError;
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, from_row, keys, text, time_to_live, to_row, unavailable};
+use super::{Store, StoreError, from_row, keys, text, time_to_live, to_row};
 use crate::{ids::ConnectionId, platform::Platform, tenant::Tenant};
 
 /// How long deliveries are kept; longer than any platform repeats one (F74).
@@ -40,8 +39,8 @@ impl HookEvent {
 }
 
 impl Store {
-    /// Stores a verified delivery, unless one with its key came on the same day. (Later repeats are caught where a
-    /// tenant's event is recorded.)
+    /// Stores a verified delivery, unless one with its key came on the same day. A repeat after midnight (UTC) is stored
+    /// and recorded once more; what it changes is the same.
     ///
     /// # Errors
     /// The store did not answer: the platform must be told to send it again.
@@ -80,20 +79,6 @@ impl Store {
     }
 
     async fn put_once(&self, operation: &'static str, row: super::Item) -> Result<Receipt, StoreError> {
-        let outcome = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await;
-        match outcome {
-            Ok(_) => Ok(Receipt::New),
-            Err(error) => match error.as_service_error() {
-                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(Receipt::Repeated),
-                _ => Err(unavailable(operation)(error)),
-            },
-        }
+        Ok(if self.put_new(operation, row).await?.is_none() { Receipt::New } else { Receipt::Repeated })
     }
 }

@@ -7,29 +7,37 @@ use std::collections::HashMap;
 use aws_sdk_dynamodb::{
     Client,
     error::{ProvideErrorMetadata, SdkError},
-    types::AttributeValue,
+    operation::put_item::PutItemError,
+    types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
+mod claims;
 mod connections;
 mod cursor;
 mod due;
 mod hooks;
 mod keys;
 mod posts;
+mod rivals;
 mod sessions;
 mod targets;
 mod tenancy;
 
+pub use claims::{Claim, ClaimRequest};
 pub use connections::{Connection, ConnectionState, LastEvent, SavedDestination};
 pub use cursor::{Cursor, InvalidCursor};
 pub use due::DueTarget;
 pub use hooks::{HookEvent, Receipt};
 pub use posts::{Page, PostSummary, Reservation};
+pub use rivals::Rivals;
 pub use sessions::Session;
-pub use targets::{Cancellation, Claim, ClaimRequest, DeadLetter, Rivals, Settled};
+pub use targets::{Cancellation, DeadLetter, Settled};
 pub use tenancy::{ApiKey, TenantRow};
+
+/// The condition of a row that must be new.
+const NOT_THERE: &str = "attribute_not_exists(pk)";
 
 /// A row as DynamoDB knows it.
 pub(crate) type Item = HashMap<String, AttributeValue>;
@@ -51,6 +59,12 @@ pub enum StoreError {
         operation: &'static str,
         /// DynamoDB's code, or `no_answer`.
         code: String,
+    },
+    /// A new id is taken: this cannot be, and nothing was written.
+    #[error("the key was taken when asked to {operation}")]
+    Taken {
+        /// What was asked.
+        operation: &'static str,
     },
     /// A row does not have the shape that this version writes.
     #[error("a stored {what} cannot be read")]
@@ -76,6 +90,42 @@ impl Store {
     /// It does not.
     pub async fn ping(&self) -> Result<(), StoreError> {
         self.get("ping", "PING".to_owned(), "PING".to_owned(), false).await.map(|_| ())
+    }
+
+    /// Writes a row, whatever stands there.
+    async fn put(&self, operation: &'static str, row: Item) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
+        put.send().await.map(|_| ()).map_err(unavailable(operation))
+    }
+
+    /// Writes a row where there is none; the row that stands there, if one does.
+    async fn put_new(&self, operation: &'static str, row: Item) -> Result<Option<Item>, StoreError> {
+        let outcome = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(row))
+            .condition_expression(NOT_THERE)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match outcome {
+            Ok(_) => Ok(None),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(failed)) => {
+                    Ok(Some(failed.item().cloned().unwrap_or_default()))
+                }
+                _ => Err(unavailable(operation)(error)),
+            },
+        }
+    }
+
+    /// Writes a row under a key that nobody else can have chosen.
+    async fn put_unique(&self, operation: &'static str, row: Item) -> Result<(), StoreError> {
+        match self.put_new(operation, row).await? {
+            None => Ok(()),
+            Some(_) => Err(StoreError::Taken { operation }),
+        }
     }
 
     async fn get(
@@ -122,10 +172,12 @@ fn to_attribute<T: Serialize>(what: &'static str, value: &T) -> Result<Attribute
     serde_dynamo::to_attribute_value(value).map_err(|source| StoreError::Corrupt { what, source })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "ids, names and numbers all come by value or by reference")]
 fn text(value: impl ToString) -> AttributeValue {
     AttributeValue::S(value.to_string())
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "ids, names and numbers all come by value or by reference")]
 fn number(value: impl ToString) -> AttributeValue {
     AttributeValue::N(value.to_string())
 }

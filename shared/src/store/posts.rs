@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::{
 };
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
-use super::{Cursor, Item, Store, StoreError, from_row, keys, text, to_row, unavailable};
+use super::{Cursor, Item, NOT_THERE, Store, StoreError, from_row, keys, text, to_row, unavailable};
 use crate::{
     ids::PostId,
     post::Post,
@@ -19,7 +19,6 @@ use crate::{
     tenant::Tenant,
 };
 
-const NOT_THERE: &str = "attribute_not_exists(pk)";
 /// How many days one listing looks back through before it hands out a cursor, so that no request runs for ever.
 const DAYS_PER_LISTING: u32 = 60;
 
@@ -78,7 +77,7 @@ impl Store {
         let mut row = to_row("post", keys::post(tenant, post.id), keys::POST.to_owned(), post)?;
         row.insert("nonce".into(), text(nonce));
         let earlier = match due_at {
-            None => self.put_post(row).await?,
+            None => self.put_new("accept a post", row).await?,
             Some(due_at) => self.put_planned_post(tenant, post, row, nonce, due_at).await?,
         };
         let Some(earlier) = earlier else { return Ok(Reservation::New) };
@@ -91,28 +90,6 @@ impl Store {
             Ok(Reservation::Replay(Box::new(earlier)))
         } else {
             Ok(Reservation::Mismatch)
-        }
-    }
-
-    /// Writes the row; what stands there instead, if something does.
-    async fn put_post(&self, row: Item) -> Result<Option<Item>, StoreError> {
-        let outcome = self
-            .client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression(NOT_THERE)
-            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .send()
-            .await;
-        match outcome {
-            Ok(_) => Ok(None),
-            Err(error) => match error.as_service_error() {
-                Some(aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed)) => {
-                    Ok(Some(failed.item().cloned().unwrap_or_default()))
-                }
-                _ => Err(unavailable("accept a post")(error)),
-            },
         }
     }
 
@@ -140,10 +117,7 @@ impl Store {
             .client_request_token(nonce)
             .send()
             .await;
-        let error = match outcome {
-            Ok(_) => return Ok(None),
-            Err(error) => error,
-        };
+        let Err(error) = outcome else { return Ok(None) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
             && let Some(reason) = cancelled.cancellation_reasons().first()
             && reason.code() == Some("ConditionalCheckFailed")
@@ -321,14 +295,7 @@ impl Store {
     /// The store did not answer.
     pub async fn log(&self, tenant: Tenant, post: PostId, entry: &LogEntry) -> Result<(), StoreError> {
         let row = to_row("log entry", keys::post(tenant, post), keys::log(entry.target, entry.fence), entry)?;
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(unavailable("write a log entry"))
+        self.put("write a log entry", row).await
     }
 
     /// Everything that went wrong or had to wait, oldest first within each target.

@@ -41,15 +41,7 @@ impl Store {
     pub async fn put_session(&self, state_hash: &str, session: &Session) -> Result<(), StoreError> {
         let mut row = to_row("session", keys::session(state_hash), keys::SESSION.to_owned(), session)?;
         row.insert("expires_at".into(), time_to_live(session.ends_at));
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(row))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(unavailable("store a session"))
+        self.put_unique("store a session", row).await
     }
 
     /// Binds a session to the browser that opens it; a second opening takes the place of the first. `None` if there is no

@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, from_row, keys, to_row, unavailable};
+use super::{Store, StoreError, from_row, keys, to_row};
 use crate::{
     ids::{KeyId, TenantId},
     tenant::Tenant,
@@ -50,7 +50,7 @@ impl Store {
     pub async fn put_tenant(&self, row: &TenantRow) -> Result<Tenant, StoreError> {
         let tenant = Tenant::verified(row.id);
         let item = to_row("tenant", keys::tenant(tenant), keys::TENANT.to_owned(), row)?;
-        self.put_new("create a tenant", item).await?;
+        self.put_unique("create a tenant", item).await?;
         Ok(tenant)
     }
 
@@ -68,7 +68,7 @@ impl Store {
     /// # Errors
     /// The store did not answer, or the id is taken.
     pub async fn put_key(&self, tenant: Tenant, key: &ApiKey) -> Result<(), StoreError> {
-        self.put_new("create an API key", to_row("API key", keys::tenant(tenant), keys::key(key.id), key)?).await
+        self.put_unique("create an API key", to_row("API key", keys::tenant(tenant), keys::key(key.id), key)?).await
     }
 
     /// The key `id` that claims to be `tenant`'s. This is where a tenant is verified, so a bare id comes in.
@@ -76,17 +76,5 @@ impl Store {
         let pk = keys::tenant(Tenant::verified(tenant));
         let item = self.get("read an API key", pk, keys::key(id), false).await?;
         item.map(|item| from_row("API key", item)).transpose()
-    }
-
-    async fn put_new(&self, operation: &'static str, item: super::Item) -> Result<(), StoreError> {
-        self.client
-            .put_item()
-            .table_name(&self.table)
-            .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk)")
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(unavailable(operation))
     }
 }

@@ -29,6 +29,7 @@ use crate::{
     ids::{ConnectionId, TenantId},
     secret::AccessToken,
     telemetry::{Chain, Function},
+    tenant::Tenant,
 };
 use error::{Unexpected, service_error};
 use keys::DataKeys;
@@ -127,12 +128,13 @@ impl Vault {
     /// [`VaultError::Conflict`] if the grant is not what was `expected`; nothing is written then.
     pub async fn put_grant(
         &self,
-        tenant: TenantId,
+        tenant: Tenant,
         connection: ConnectionId,
         tokens: &TokenSet,
         destinations: &[(String, AccessToken)],
         expected: Expected,
     ) -> Result<u64, VaultError> {
+        let tenant = tenant.id();
         let mut writes = Vec::with_capacity(1 + destinations.len());
         for (destination, token) in destinations {
             let row = Row { tenant, connection, field: Field::Destination(destination) };
@@ -187,11 +189,12 @@ impl Vault {
     /// [`VaultError::NotFound`] if the connection has no such destination.
     pub async fn destination_token(
         &self,
-        tenant: TenantId,
+        tenant: Tenant,
         connection: ConnectionId,
         destination: &str,
         purpose: Purpose,
     ) -> Result<AccessToken, VaultError> {
+        let tenant = tenant.id();
         let row = Row { tenant, connection, field: Field::Destination(destination) };
         let item = self.read(&row, false).await?;
         let plain = self.open(&row, &item, purpose).await?;
@@ -204,10 +207,11 @@ impl Vault {
     /// [`VaultError::NotFound`] if there is no such connection.
     pub async fn grant(
         &self,
-        tenant: TenantId,
+        tenant: Tenant,
         connection: ConnectionId,
         purpose: Purpose,
     ) -> Result<(TokenSet, u64), VaultError> {
+        let tenant = tenant.id();
         let row = Row { tenant, connection, field: Field::Grant };
         let item = self.read(&row, true).await?;
         let version = version_of(&item)?;
@@ -219,7 +223,8 @@ impl Vault {
     ///
     /// # Errors
     /// Some may be left: repeat it.
-    pub async fn delete_connection(&self, tenant: TenantId, connection: ConnectionId) -> Result<(), VaultError> {
+    pub async fn delete_connection(&self, tenant: Tenant, connection: ConnectionId) -> Result<(), VaultError> {
+        let tenant = tenant.id();
         let mut rows = self
             .keys
             .dynamodb

@@ -49,7 +49,7 @@ impl Receiver {
     }
 
     async fn handshake(&self, platform: Platform, request: &Request) -> Result<Response, Problem> {
-        let app = self.apps.credentials(platform).await.map_err(|error| self.unavailable(&error))?;
+        let app = self.apps.credentials(platform).await.map_err(|error| unavailable(&error))?;
         match self.connectors.of(platform).webhook_handshake(&app, &request.query) {
             Some(challenge) => Ok(Response::text(200, challenge)),
             None => Err(Problem::new(Code::HandshakeRefused, "The verify token is not the one of this app.")),
@@ -62,7 +62,7 @@ impl Receiver {
         }
         let connector = self.connectors.of(platform);
         let delivery = WebhookDelivery { headers: &request.headers, body: &request.body };
-        let app = self.apps.credentials(platform).await.map_err(|error| self.unavailable(&error))?;
+        let app = self.apps.credentials(platform).await.map_err(|error| unavailable(&error))?;
         let signed = connector.validate_webhook_signature(&app, delivery)
             // The secret may have been rotated since we last read it.
             || match self.apps.refresh_after_auth_failure(platform, &app).await {
@@ -78,22 +78,22 @@ impl Receiver {
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let key = HEXLOWER.encode(digest::digest(&digest::SHA256, &request.body).as_ref());
         let event = HookEvent { key, body, received_at: self.clock.now() };
-        let receipt = self.store.put_hook(platform, &event).await.map_err(|error| self.unavailable(&error))?;
+        let receipt = self.store.put_hook(platform, &event).await.map_err(|error| unavailable(&error))?;
         // A repeat is queued again: the first time may have died between the store and the queue. Recording is once only.
         let message = InboundMessage {
             platform,
             day: event.received_at.to_zoned(jiff::tz::TimeZone::UTC).date(),
             event: event.key,
         };
-        self.queue.send(&message).await.map_err(|error| self.unavailable(&error))?;
+        self.queue.send(&message).await.map_err(|error| unavailable(&error))?;
         self.metrics.emit(Some(platform), &[(Metric::WebhooksReceived, 1)]);
         tracing::info!(%platform, repeated = receipt == Receipt::Repeated, "delivery taken in");
         Ok(Response::text(200, ""))
     }
+}
 
-    /// 503: the platform sends it again.
-    fn unavailable(&self, error: &(dyn std::error::Error + 'static)) -> Problem {
-        tracing::error!(error = %Chain(error), "a delivery could not be taken in");
-        Problem::new(Code::Unavailable, "Send it again later.")
-    }
+/// 503: the platform sends it again.
+fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
+    tracing::error!(error = %Chain(error), "a delivery could not be taken in");
+    Problem::new(Code::Unavailable, "Send it again later.")
 }

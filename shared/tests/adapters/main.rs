@@ -18,8 +18,10 @@ use jiff::Timestamp;
 use shared::{
     clock::ManualClock,
     config,
-    ids::{ConnectionId, TenantId},
+    http::gateway,
+    ids::{ConnectionId, KeyId, TenantId},
     telemetry::Function,
+    tenant::Tenant,
     vault::Vault,
 };
 
@@ -81,8 +83,18 @@ async fn patient(endpoint: &str) -> SdkConfig {
         .await
 }
 
-fn tenant(name: &str) -> TenantId {
-    TenantId::derived(&[name])
+fn tenant(name: &str) -> Tenant {
+    verified(TenantId::derived(&[name]))
+}
+
+/// A tenant the way a function gets to know one: by what the authorizer wrote into the event.
+fn verified(tenant: TenantId) -> Tenant {
+    let authorizer = serde_json::json!({ "lambda": { "tenant": tenant, "key": KeyId::new() } });
+    let event = serde_json::json!({
+        "requestContext": { "authorizer": authorizer, "domainName": "api.example.com", "http": { "method": "GET" } },
+    });
+    let request = gateway::request(serde_json::from_value(event).unwrap(), None).unwrap();
+    request.caller().unwrap().tenant
 }
 
 fn connection(name: &str) -> ConnectionId {

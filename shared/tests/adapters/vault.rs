@@ -165,7 +165,7 @@ async fn a_sealed_value_opens_in_no_other_row() {
 
 /// Opens the row with this key, as its own tenant and connection would.
 async fn open_row(vault: &Vault, (partition, sort): &(String, String)) -> Result<(), VaultError> {
-    let tenant = partition.strip_prefix("T#").unwrap().parse().unwrap();
+    let tenant = crate::verified(partition.strip_prefix("T#").unwrap().parse().unwrap());
     let (connection, destination) = match sort.strip_prefix("CONN#").unwrap().split_once("#DEST#") {
         Some((connection, destination)) => (connection, Some(destination)),
         None => (sort.strip_prefix("CONN#").unwrap(), None),
@@ -229,5 +229,5 @@ async fn every_opening_is_logged_with_its_purpose_and_never_with_the_token() {
     assert_eq!(told.len(), 2);
     assert_eq!(*told[0].0, "destination");
     assert_eq!((told[1].0, told[1].1, told[1].2), (&"grant".into(), &"refresh".into(), &"consumer".into()));
-    assert_eq!(opened[0]["tenant"], tenant("a").to_string());
+    assert_eq!(opened[0]["tenant"], tenant("a").id().to_string());
 }

@@ -78,7 +78,7 @@ async fn kms_unwraps_a_data_key_for_its_own_tenant_and_purpose_only() {
     let kms = aws_sdk_kms::Client::new(&world.config);
     let unwraps = async |owner: &str, purpose: &str, version: &str| {
         let call = kms.decrypt().key_id(&resources.token_key).ciphertext_blob(wrapped.clone());
-        let call = call.encryption_context("tenant", tenant(owner).to_string());
+        let call = call.encryption_context("tenant", tenant(owner).id().to_string());
         call.encryption_context("purpose", purpose).encryption_context("version", version).send().await.is_ok()
     };
     assert!(unwraps("a", "postd-tokens", "1").await);

@@ -65,14 +65,9 @@ async fn f71_of_many_callbacks_at_once_one_exchanges() {
     let world = World::start().await;
     let (dialog, cookie) = world.open(&session()).await;
     let callback = world.consent(&dialog, seed::ADA, &[seed::BAKERY], "continue").await;
-    let (a, b, c, d, e) = tokio::join!(
-        world.call_back(&callback, &cookie),
-        world.call_back(&callback, &cookie),
-        world.call_back(&callback, &cookie),
-        world.call_back(&callback, &cookie),
-        world.call_back(&callback, &cookie),
-    );
-    let mut statuses = [a.status, b.status, c.status, d.status, e.status];
+    let again = || world.call_back(&callback, &cookie);
+    let answers = tokio::join!(again(), again(), again(), again(), again());
+    let mut statuses = [answers.0.status, answers.1.status, answers.2.status, answers.3.status, answers.4.status];
     statuses.sort_unstable();
     assert_eq!(statuses, [303, 404, 404, 404, 404]);
     let exchanges = world.simulator.facebook().requests();
@@ -139,14 +134,14 @@ async fn health_finds_a_dead_connection_and_a_blip_changes_nothing() {
     let facebook = world.simulator.facebook();
     world.advance(7 * 3_600);
     facebook.add_fault(Fault::new(FaultKind::Status500Before).on_edge("GET", "debug_token"));
-    let checked = world.health.run(std::time::Duration::from_secs(60)).await.unwrap();
+    let checked = world.health.run(std::time::Duration::from_mins(1)).await.unwrap();
     assert_eq!((checked.checked, checked.reconnect), (1, 0));
     assert_eq!(world.read("GET /v1/connections/{connection}", &path).await.unwrap()["state"], "active");
 
     facebook.clear_faults();
     facebook.revoke_user(seed::ADA, 458);
     world.advance(7 * 3_600);
-    let checked = world.health.run(std::time::Duration::from_secs(60)).await.unwrap();
+    let checked = world.health.run(std::time::Duration::from_mins(1)).await.unwrap();
     assert_eq!((checked.checked, checked.reconnect), (1, 1));
     let view = world.read("GET /v1/connections/{connection}", &path).await.unwrap();
     assert_eq!((view["state"].as_str(), view["reason"]["act"].as_str()), (Some("reconnect"), Some("end_user")));

@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, reason = "a missing field is a failed test")]
 
 mod connect;
+mod costs;
 mod publish;
 mod refusals;
 mod unknown;

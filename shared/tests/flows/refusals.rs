@@ -153,7 +153,7 @@ async fn nobody_gets_401_on_every_route_that_belongs_to_a_tenant() {
 async fn keys_are_checked_to_the_letter_and_to_their_end() {
     let world = World::start().await;
     let identify = async |key: &str| {
-        world.authorizer.identify(&format!("Bearer {key}")).await.unwrap().map(|_| "known").unwrap_or_else(Code::name)
+        world.authorizer.identify(&format!("Bearer {key}")).await.unwrap().map_or_else(Code::name, |_| "known")
     };
     assert_eq!(identify(&world.key).await, "known");
     let last = if world.key.ends_with('0') { '1' } else { '0' };

@@ -168,6 +168,32 @@ async fn f18_unreadable_messages_end_in_the_dead_letter_queue_and_cost_their_nei
     assert_eq!(bodies, ["[]", "not json", "null", r#"{"v":1}"#, "{}"]);
 }
 
+async fn queue_is_empty(world: &World) -> bool {
+    let depth = shared::queue::Queue::new(world.sqs.clone(), &world.publish_queue).depth().await.unwrap();
+    depth.visible + depth.in_flight + depth.delayed == 0
+}
+
+#[tokio::test]
+async fn f04_a_job_that_is_faster_than_its_post_waits_for_it() {
+    let world = World::start().await;
+    let id = accept(&world, "in time").await;
+    let message = world.receive(&world.publish_queue, 0).await.remove(0);
+    let ghost = shared::ids::PostId::derived(&[&world.caller.tenant.id().to_string(), "POST /v1/posts", "later"]);
+    let body = message.body.replace(&id, &ghost.to_string());
+    world.sqs.send_message().queue_url(&world.publish_queue).message_body(body).send().await.unwrap();
+    world.drain().await;
+    world.advance(8);
+    world.drain().await;
+    let connection = world.connected().await;
+    let body = serde_json::json!({ "content": { "text": "at last" }, "targets": [{ "connection": connection }] });
+    world.create_keyed("later", &body).await.unwrap();
+    // The job that came with the post is lost; the one that was there before does its work.
+    world.receive(&world.publish_queue, 43_200).await;
+    world.advance(10);
+    world.drain().await;
+    assert_eq!(world.post(&ghost.to_string()).await["state"], "published");
+}
+
 #[tokio::test]
 async fn a_job_without_a_post_is_dropped_after_a_few_receives() {
     let world = World::start().await;
@@ -175,9 +201,15 @@ async fn a_job_without_a_post_is_dropped_after_a_few_receives() {
     let body = world.receive(&world.publish_queue, 0).await[0].body.clone();
     let ghost = body.replace(&id, &shared::ids::PostId::new().to_string());
     world.sqs.send_message().queue_url(&world.publish_queue).message_body(ghost).send().await.unwrap();
+    // Longer than the function that accepts posts may live.
+    for _ in 0..12 {
+        world.drain().await;
+        assert!(!queue_is_empty(&world).await, "dropped while its post could still come");
+        world.advance(1);
+    }
     for _ in 0..5 {
         world.drain().await;
-        world.advance(3);
+        world.advance(10);
     }
     assert_eq!(world.page().len(), 1);
     assert!(world.receive(&world.publish_queue, 0).await.is_empty());

@@ -40,8 +40,8 @@ use shared::{
 use simulator::{Simulator, facebook::seed};
 use url::Url;
 
-/// What the consumer function is given.
-const TIME_LEFT: Duration = Duration::from_secs(30);
+/// What the consumer function is given: short, because one test waits it out.
+const TIME_LEFT: Duration = Duration::from_secs(6);
 const VISIBILITY: i32 = 180;
 
 pub(crate) struct World {
@@ -83,93 +83,37 @@ impl World {
         let clients = Clients::at(&emulators.endpoint_url()).await;
         let resources = Resources::create(&emulators).await;
 
-        let shared_clock: Arc<dyn Clock> = Arc::new(clock.clone());
-        let store = Store::new(clients.dynamodb(), "State");
-        let queue = Queue::new(clients.sqs(), &resources.publish_queue);
-        let dead_letters = DeadLetters::new(clients.sqs(), &resources.dead_letter_queue);
-        let transport = Arc::new(HttpTransport::new(HostPolicy::StandIn));
-        let connectors = connectors(&simulator.url());
-        let vault_config = config::Vault { table: "Vault".into(), token_key: resources.token_key.clone() };
-        let vault =
-            || Vault::new(clients.kms(), clients.dynamodb(), &vault_config, Function::Consumer, shared_clock.clone());
-        let apps = || {
-            Apps::new(clients.secrets_manager(), shared_clock.clone())
-                .with(Platform::Facebook, resources.facebook_app.clone())
+        let parts = Parts {
+            clock: Arc::new(clock.clone()),
+            connectors: connectors(&simulator.url()),
+            transport: Arc::new(HttpTransport::new(HostPolicy::StandIn)),
+            clients,
+            resources,
         };
-        let metrics = |function| Metrics::new(function, shared_clock.clone());
-
-        let authorizer = Authorizer { store: store.clone(), clock: shared_clock.clone() };
+        let store = parts.store();
+        let authorizer = Authorizer { store: store.clone(), clock: parts.clock.clone() };
         let (caller, key) = new_tenant(&store, &authorizer, start).await;
         Self {
-            publisher: Publisher {
-                store: store.clone(),
-                queue: queue.clone(),
-                connectors: connectors.clone(),
-                clock: shared_clock.clone(),
-            },
-            reader: Reader {
-                store: store.clone(),
-                queue: queue.clone(),
-                dead_letters: dead_letters.clone(),
-                signing_keys: SigningKeys::new(clients.secrets_manager(), &resources.signing_key, shared_clock.clone()),
-                clock: shared_clock.clone(),
-            },
-            connect: ConnectFlow {
-                store: store.clone(),
-                vault: vault(),
-                apps: apps(),
-                connectors: connectors.clone(),
-                transport: transport.clone(),
-                clock: shared_clock.clone(),
-                allow_loopback: true,
-            },
-            consumer: Arc::new(Consumer {
-                store: store.clone(),
-                queue: queue.clone(),
-                dead_letters,
-                vault: vault(),
-                apps: apps(),
-                connectors: connectors.clone(),
-                transport: transport.clone(),
-                clock: shared_clock.clone(),
-                metrics: metrics(Function::Consumer),
-            }),
-            dispatcher: Dispatcher {
-                store: store.clone(),
-                queue,
-                clock: shared_clock.clone(),
-                metrics: metrics(Function::Dispatch),
-            },
-            health: HealthCheck {
-                store: store.clone(),
-                vault: vault(),
-                apps: apps(),
-                connectors: connectors.clone(),
-                transport: transport.clone(),
-                clock: shared_clock.clone(),
-                metrics: metrics(Function::Health),
-            },
-            receiver: Receiver {
-                store: store.clone(),
-                queue: queue::Inbound::new(clients.sqs(), &resources.inbound_queue),
-                apps: apps(),
-                connectors: connectors.clone(),
-                clock: shared_clock.clone(),
-                metrics: metrics(Function::Webhooks),
-            },
-            inbound: Inbound { store: store.clone(), connectors, clock: shared_clock.clone() },
+            publisher: parts.publisher(),
+            reader: parts.reader(),
+            connect: parts.connect(),
+            consumer: Arc::new(parts.consumer()),
+            dispatcher: parts.dispatcher(),
+            health: parts.health(),
+            receiver: parts.receiver(),
+            inbound: parts.inbound(),
             authorizer,
             caller,
             key,
             store,
-            sqs: clients.sqs(),
-            publish_queue: resources.publish_queue,
-            inbound_queue: resources.inbound_queue,
-            dead_letter_queue: resources.dead_letter_queue,
+            sqs: parts.clients.sqs(),
+            publish_queue: parts.resources.publish_queue,
+            inbound_queue: parts.resources.inbound_queue,
+            dead_letter_queue: parts.resources.dead_letter_queue,
             emulators,
             simulator,
             clock,
-            transport,
+            transport: parts.transport,
             simulator_clock,
         }
     }
@@ -371,6 +315,125 @@ fn connectors(simulator: &str) -> Connectors {
     settings.set_graph_url(simulator, HostPolicy::StandIn).unwrap();
     settings.set_dialog_url(simulator, HostPolicy::StandIn).unwrap();
     Connectors::new(Arc::new(Facebook::new(settings)))
+}
+
+/// What the use cases are made of.
+struct Parts {
+    clients: Clients,
+    clock: Arc<dyn Clock>,
+    connectors: Connectors,
+    transport: Arc<HttpTransport>,
+    resources: Resources,
+}
+
+impl Parts {
+    fn store(&self) -> Store {
+        Store::new(self.clients.dynamodb(), "State")
+    }
+
+    fn queue(&self) -> Queue {
+        Queue::new(self.clients.sqs(), &self.resources.publish_queue)
+    }
+
+    fn dead_letters(&self) -> DeadLetters {
+        DeadLetters::new(self.clients.sqs(), &self.resources.dead_letter_queue)
+    }
+
+    fn vault(&self) -> Vault {
+        let config = config::Vault { table: "Vault".into(), token_key: self.resources.token_key.clone() };
+        Vault::new(self.clients.kms(), self.clients.dynamodb(), &config, Function::Consumer, self.clock.clone())
+    }
+
+    fn apps(&self) -> Apps {
+        Apps::new(self.clients.secrets_manager(), self.clock.clone())
+            .with(Platform::Facebook, self.resources.facebook_app.clone())
+    }
+
+    fn metrics(&self, function: Function) -> Metrics {
+        Metrics::new(function, self.clock.clone())
+    }
+
+    fn publisher(&self) -> Publisher {
+        Publisher {
+            store: self.store(),
+            queue: self.queue(),
+            connectors: self.connectors.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn reader(&self) -> Reader {
+        let signing_key = &self.resources.signing_key;
+        Reader {
+            store: self.store(),
+            queue: self.queue(),
+            dead_letters: self.dead_letters(),
+            signing_keys: SigningKeys::new(self.clients.secrets_manager(), signing_key, self.clock.clone()),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn connect(&self) -> ConnectFlow {
+        ConnectFlow {
+            store: self.store(),
+            vault: self.vault(),
+            apps: self.apps(),
+            connectors: self.connectors.clone(),
+            transport: self.transport.clone(),
+            clock: self.clock.clone(),
+            allow_loopback: true,
+        }
+    }
+
+    fn consumer(&self) -> Consumer {
+        Consumer {
+            store: self.store(),
+            queue: self.queue(),
+            dead_letters: self.dead_letters(),
+            vault: self.vault(),
+            apps: self.apps(),
+            connectors: self.connectors.clone(),
+            transport: self.transport.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics(Function::Consumer),
+        }
+    }
+
+    fn dispatcher(&self) -> Dispatcher {
+        Dispatcher {
+            store: self.store(),
+            queue: self.queue(),
+            clock: self.clock.clone(),
+            metrics: self.metrics(Function::Dispatch),
+        }
+    }
+
+    fn health(&self) -> HealthCheck {
+        HealthCheck {
+            store: self.store(),
+            vault: self.vault(),
+            apps: self.apps(),
+            connectors: self.connectors.clone(),
+            transport: self.transport.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics(Function::Health),
+        }
+    }
+
+    fn receiver(&self) -> Receiver {
+        Receiver {
+            store: self.store(),
+            queue: queue::Inbound::new(self.clients.sqs(), &self.resources.inbound_queue),
+            apps: self.apps(),
+            connectors: self.connectors.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics(Function::Webhooks),
+        }
+    }
+
+    fn inbound(&self) -> Inbound {
+        Inbound { store: self.store(), connectors: self.connectors.clone(), clock: self.clock.clone() }
+    }
 }
 
 /// What the template describes, as far as the flows need it.

@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::path::PathBuf;
 
 use aws_sdk_dynamodb::types::AttributeValue;
-use emulators::{Emulators, Options, Queue, Table};
+use emulators::{Emulators, Gate, Options, Queue, Table};
 
 use crate::{sdk_config, start};
 
@@ -86,4 +86,30 @@ async fn with_a_state_directory_everything_is_there_again() {
     assert_eq!(opened.plaintext(), Some(&plain));
     let received = aws_sdk_sqs::Client::new(&config).receive_message().queue_url(&queue.url).send().await.unwrap();
     assert_eq!(received.messages().len(), 1);
+}
+
+#[tokio::test]
+async fn a_gate_decides_by_caller_action_and_resource() {
+    let (emulators, config) = start().await;
+    emulators.create_table(&Table::new("State", "pk")).unwrap();
+    let queue = emulators.create_queue(&Queue::new("jobs")).await.unwrap();
+    let key = emulators.create_key("alias/tokens").await.unwrap();
+    let secret = emulators.create_secret("app", "value").await.unwrap();
+    emulators.guard(Gate::new(|access| access.caller == "local" && access.action == "dynamodb:GetItem"));
+
+    let pk = AttributeValue::S("a".to_owned());
+    let dynamodb = aws_sdk_dynamodb::Client::new(&config);
+    dynamodb.get_item().table_name("State").key("pk", pk.clone()).send().await.unwrap();
+    let refused = dynamodb.put_item().table_name("State").item("pk", pk).send().await.unwrap_err();
+    assert_eq!(refused.into_service_error().meta().code(), Some("AccessDeniedException"));
+    let sqs = aws_sdk_sqs::Client::new(&config);
+    let refused = sqs.send_message().queue_url(&queue.url).message_body("x").send().await.unwrap_err();
+    assert_eq!(refused.into_service_error().meta().code(), Some("AccessDenied"));
+    let kms = aws_sdk_kms::Client::new(&config);
+    let refused = kms.describe_key().key_id(key).send().await.unwrap_err();
+    assert_eq!(refused.into_service_error().meta().code(), Some("AccessDeniedException"));
+    let secrets = aws_sdk_secretsmanager::Client::new(&config);
+    let refused = secrets.get_secret_value().secret_id(secret).send().await.unwrap_err();
+    assert_eq!(refused.into_service_error().meta().code(), Some("AccessDeniedException"));
+    assert_eq!(emulators.counts().operation("KMS.DescribeKey").errors, 1, "a refusal is a call");
 }

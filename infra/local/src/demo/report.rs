@@ -68,13 +68,16 @@ impl Report {
         }
         self.say("What the Page of Example Bakery shows now, as the simulator tells it:\n")?;
         for post in page {
-            let text = post["message"].as_str().unwrap_or("(no text)");
-            let more = match (post["link"].as_str(), post["photos"].as_array().map_or(0, Vec::len)) {
+            let text = post.get("message").and_then(Value::as_str).unwrap_or("(no text)");
+            let more = match (
+                post.get("link").and_then(Value::as_str),
+                post.get("photos").and_then(Value::as_array).map_or(0, Vec::len),
+            ) {
                 (Some(link), _) => format!("  -> {link}"),
                 (None, 1..) => "  [photo]".to_owned(),
                 (None, _) => String::new(),
             };
-            self.say(&format!("      {}  {text}{more}", post["id"].as_str().unwrap_or("-")))?;
+            self.say(&format!("      {}  {text}{more}", post.get("id").and_then(Value::as_str).unwrap_or("-")))?;
         }
         self.say(&format!("\nAll of it held, in {}.", seconds(self.began.elapsed())))
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::json;
 
 use super::properties::{Authorizer, Event, Function, HttpApi, HttpApiEvent, Mapping, ScheduleEvent};
-use super::{FUNCTION, HTTP_API, MAPPING, binary, properties, read};
+use super::{FUNCTION, HTTP_API, MAPPING, Policies, binary, properties, read};
 use crate::event_source;
 use crate::gateway::{self, Api, RouteKey};
 use crate::lambda::{AsyncRetries, FunctionDefinition};
@@ -19,6 +19,7 @@ pub(super) struct Described {
     pub(super) api: Option<Api>,
     pub(super) mappings: Vec<event_source::Mapping>,
     pub(super) schedules: Vec<Schedule>,
+    pub(super) policies: Policies,
 }
 
 /// The longest that API Gateway waits for a function.
@@ -98,6 +99,7 @@ fn function(resource: &Resource, scope: &Scope<'_>, described: &mut Described) -
             )),
         },
     });
+    described.policies.add(&name, properties.policies.into_iter().flat_map(|policy| policy.statement).collect());
     for (event_name, event) in properties.events {
         trigger(&format!("{id}.Events.{event_name}"), &name, &event_name, event, described)?;
     }

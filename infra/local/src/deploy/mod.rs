@@ -2,6 +2,7 @@
 //! and describes the functions and what triggers them.
 
 mod functions;
+mod policies;
 mod properties;
 mod resources;
 
@@ -38,6 +39,8 @@ const NO_EFFECT: [&str; 8] = [
     "AWS::SQS::QueuePolicy",
 ];
 
+pub(crate) use policies::Policies;
+
 /// Everything that the template asks for.
 #[derive(Debug)]
 pub(crate) struct Deployed {
@@ -45,6 +48,7 @@ pub(crate) struct Deployed {
     pub(crate) api: Option<Api>,
     pub(crate) mappings: Vec<Mapping>,
     pub(crate) schedules: Vec<Schedule>,
+    pub(crate) policies: Policies,
     /// Names, URLs and ARNs by logical id.
     pub(crate) resources: BTreeMap<String, Attributes>,
 }
@@ -91,6 +95,7 @@ pub(crate) async fn deploy(
         api: described.api,
         mappings: described.mappings,
         schedules: described.schedules,
+        policies: described.policies,
         resources: scope.resources,
     })
 }

@@ -37,6 +37,19 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::E
     }
 }
 
+fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Either {
+        One(String),
+        Many(Vec<String>),
+    }
+    match Either::deserialize(deserializer)? {
+        Either::One(one) => Ok(vec![one]),
+        Either::Many(many) => Ok(many),
+    }
+}
+
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Table {
@@ -200,6 +213,8 @@ pub(crate) struct Function {
     #[serde(default, deserialize_with = "number")]
     pub(crate) reserved_concurrent_executions: Option<u32>,
     pub(crate) event_invoke_config: Option<EventInvokeConfig>,
+    #[serde(default)]
+    pub(crate) policies: Vec<Policy>,
     pub(crate) logging_config: Option<LoggingConfig>,
     #[serde(rename = "Architectures")]
     _architectures: NoEffect,
@@ -207,8 +222,6 @@ pub(crate) struct Function {
     _description: NoEffect,
     #[serde(rename = "Handler")]
     _handler: NoEffect,
-    #[serde(rename = "Policies")]
-    _policies: NoEffect,
     #[serde(rename = "RecursiveLoop")]
     _recursive_loop: NoEffect,
     #[serde(rename = "Runtime")]
@@ -217,6 +230,33 @@ pub(crate) struct Function {
     _tags: NoEffect,
     #[serde(rename = "Tracing")]
     _tracing: NoEffect,
+}
+
+/// An inline policy: the only kind that says for itself what it allows.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Policy {
+    pub(crate) statement: Vec<Statement>,
+    #[serde(rename = "Version")]
+    _version: NoEffect,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Statement {
+    pub(crate) effect: Effect,
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) action: Vec<String>,
+    #[serde(deserialize_with = "one_or_many")]
+    pub(crate) resource: Vec<String>,
+    #[serde(default)]
+    pub(crate) sid: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum Effect {
+    Allow,
+    Deny,
 }
 
 #[derive(Debug, Default, Deserialize)]

@@ -9,7 +9,7 @@ use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 
 use super::{FunctionDefinition, Settings};
-use crate::logs::Logs;
+use crate::logs::{Level, Logs};
 
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
@@ -41,8 +41,9 @@ impl Process {
             .map_err(|error| format!("{} cannot be run: {error}", path.display()))?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| format!("{} ended at once", path.display()))?;
-        forward(child.stdout.take(), &definition.binary, &settings.logs);
-        forward(child.stderr.take(), &definition.binary, &settings.logs);
+        forward(child.stdout.take(), &definition.binary, &settings.logs, Level::Info);
+        // Nothing is meant to go there: panics do.
+        forward(child.stderr.take(), &definition.binary, &settings.logs, Level::Warn);
         let (kill, killed) = oneshot::channel();
         let (sender, ended) = watch::channel(None);
         tokio::spawn(async move {
@@ -116,12 +117,12 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn forward(stream: Option<impl AsyncRead + Unpin + Send + 'static>, binary: &str, logs: &Logs) {
+fn forward(stream: Option<impl AsyncRead + Unpin + Send + 'static>, binary: &str, logs: &Logs, level: Level) {
     let (Some(stream), binary, logs) = (stream, binary.to_owned(), logs.clone()) else { return };
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
-            logs.function(&binary, &line);
+            logs.function(&binary, &line, level);
         }
     });
 }
@@ -138,7 +139,8 @@ fn variables(definition: &FunctionDefinition, settings: &Settings, runtime_api: 
         ("AWS_LAMBDA_LOG_STREAM_NAME", "local".to_owned()),
         ("AWS_REGION", emulators::REGION.to_owned()),
         ("AWS_DEFAULT_REGION", emulators::REGION.to_owned()),
-        ("AWS_ACCESS_KEY_ID", "local".to_owned()),
+        // Its name: the emulators tell by it whose policies apply.
+        ("AWS_ACCESS_KEY_ID", definition.name.clone()),
         ("AWS_SECRET_ACCESS_KEY", "local".to_owned()),
         ("_HANDLER", "bootstrap".to_owned()),
         ("LAMBDA_TASK_ROOT", settings.binaries.display().to_string()),

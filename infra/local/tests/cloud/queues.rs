@@ -21,6 +21,17 @@ fn template(mapping: &str) -> String {
 
 const REPORTS: &str = "      FunctionResponseTypes: [ReportBatchItemFailures]\n";
 
+/// A client that signs with this access key id.
+fn client(running: &Running, access_key: &str) -> Client {
+    let config = aws_sdk_sqs::Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new(access_key, "local", None, None, "test"))
+        .endpoint_url(running.cloud.aws_url())
+        .build();
+    Client::from_conf(config)
+}
+
 struct Queues {
     running: Running,
     client: Client,
@@ -29,13 +40,8 @@ struct Queues {
 impl Queues {
     async fn start(mapping: &str) -> Self {
         let running = Running::start(&template(mapping)).await;
-        let config = aws_sdk_sqs::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "test"))
-            .endpoint_url(running.cloud.aws_url())
-            .build();
-        Self { running, client: Client::from_conf(config) }
+        let client = client(&running, "local");
+        Self { running, client }
     }
 
     async fn send(&self, body: &str) {
@@ -103,4 +109,45 @@ async fn a_batch_whose_function_dies_stays_in_the_queue() {
         queues.running.logged("answered in") && queues.figures("Jobs").await == (0, 1)
     })
     .await;
+}
+
+#[tokio::test]
+async fn no_more_batches_are_worked_on_at_once_than_the_mapping_allows() {
+    let queues = Queues::start("      ScalingConfig: { MaximumConcurrency: 2 }\n").await;
+    // More than two batches, whatever their size.
+    for _message in 0..40 {
+        queues.send("hang").await;
+    }
+    until("two are at work", async || {
+        queues.running.cloud.environments("Worker").iter().filter(|environment| environment.busy).count() == 2
+    })
+    .await;
+    let (visible, in_flight) = queues.figures("Jobs").await;
+    assert!(in_flight <= 20 && visible >= 20, "{visible} visible, {in_flight} in flight");
+}
+
+#[tokio::test]
+async fn a_function_may_do_what_its_policies_allow() {
+    let template = template("")
+        + "  Sender:\n    Type: AWS::Serverless::Function\n    Properties:\n      CodeUri: local-test-function\n      \
+           Policies:\n        - Statement:\n            - { Effect: Allow, Action: sqs:SendMessage, Resource: !GetAtt Dead.Arn }\n";
+    let running = Running::start(&template).await;
+    let send = async |function: &str, queue: &str| {
+        let url = running.cloud.resource(queue).unwrap();
+        client(&running, &format!("postd-local-{function}"))
+            .send_message()
+            .queue_url(url)
+            .message_body("x")
+            .send()
+            .await
+    };
+    send("Sender", "Dead").await.unwrap();
+    let refused = send("Sender", "Jobs").await.unwrap_err().into_service_error();
+    assert_eq!(refused.meta().code(), Some("AccessDenied"));
+    assert!(send("Worker", "Dead").await.is_err());
+    assert!(
+        running.logged(
+            "postd-local-Sender may not sqs:SendMessage on arn:aws:sqs:us-east-1:000000000000:postd-local-Jobs"
+        )
+    );
 }

@@ -1,0 +1,98 @@
+//! What DynamoDB charges for a post. `docs/architecture.md` has the same figures.
+
+use emulators::Counts;
+use serde_json::{Value, json};
+use simulator::facebook::{Fault, FaultKind, seed};
+
+use crate::world::World;
+
+/// The write and read units that everything since `before` has cost.
+fn units(world: &World, before: &Counts) -> (f64, f64) {
+    let spent = world.emulators.counts().since(before);
+    (spent.write_units(), spent.read_units())
+}
+
+async fn post(world: &World) -> Value {
+    json!({ "content": { "text": "Fresh bread" }, "targets": [{ "connection": world.connected().await }] })
+}
+
+async fn accept(world: &World, body: &Value) -> (f64, f64) {
+    let before = world.emulators.counts();
+    world.create(body).await.unwrap();
+    units(world, &before)
+}
+
+async fn work(world: &World) -> (f64, f64) {
+    let before = world.emulators.counts();
+    world.drain().await;
+    units(world, &before)
+}
+
+async fn tick(world: &World) -> (f64, f64) {
+    let before = world.emulators.counts();
+    world.dispatcher.tick().await.unwrap();
+    units(world, &before)
+}
+
+#[tokio::test]
+async fn an_immediate_post_costs_three_write_units() {
+    let world = World::start().await;
+    let body = post(&world).await;
+    assert_eq!(accept(&world, &body).await, (1.0, 0.5));
+    assert_eq!(work(&world).await, (2.0, 1.0));
+    assert_eq!(world.page().len(), 1);
+}
+
+#[tokio::test]
+async fn warm_work_asks_neither_kms_nor_secrets_manager() {
+    let world = World::start().await;
+    let mut body = post(&world).await;
+    accept(&world, &body).await;
+    work(&world).await;
+    body["content"]["text"] = "Fresh cake".into();
+    accept(&world, &body).await;
+    let before = world.emulators.counts();
+    work(&world).await;
+    let spent = world.emulators.counts().since(&before);
+    assert_eq!((spent.calls("KMS.Decrypt"), spent.calls("SecretsManager.GetSecretValue")), (0, 0));
+    assert_eq!(world.page().len(), 2);
+}
+
+#[tokio::test]
+async fn a_scheduled_post_costs_eleven_write_units() {
+    let world = World::start().await;
+    let mut body = post(&world).await;
+    body["schedule"] = json!({ "at": "2026-11-21T12:00:00Z" });
+    // A transaction costs twice: post and target, and one unit in the index.
+    assert_eq!(accept(&world, &body).await, (5.0, 0.5));
+    world.advance(7_200);
+    // The entry moves: out of its old place in the index and into a new one.
+    assert_eq!(tick(&world).await, (3.0, 3.5));
+    assert_eq!(work(&world).await, (3.0, 1.0));
+    assert_eq!(tick(&world).await, (0.0, 2.0), "four shards, all empty");
+    assert_eq!(world.page().len(), 1);
+}
+
+#[tokio::test]
+async fn a_failed_attempt_costs_four_write_units_and_the_next_one_three() {
+    let world = World::start().await;
+    let body = post(&world).await;
+    accept(&world, &body).await;
+    world.simulator.facebook().add_fault(Fault::error(32, None).on_page(seed::BAKERY).times(1));
+    assert_eq!(work(&world).await, (4.0, 1.0));
+    world.advance(30);
+    assert_eq!(work(&world).await, (3.0, 1.0));
+    assert_eq!(world.page().len(), 1);
+}
+
+#[tokio::test]
+async fn a_lost_answer_costs_four_write_units_and_the_question_five() {
+    let world = World::start().await;
+    let body = post(&world).await;
+    accept(&world, &body).await;
+    world.simulator.facebook().add_fault(Fault::new(FaultKind::LostAnswer).on_edge("POST", "feed").times(1));
+    assert_eq!(work(&world).await, (4.0, 1.0));
+    world.advance(40);
+    assert_eq!(work(&world).await, (5.0, 2.0));
+    assert_eq!(world.page().len(), 1);
+}
