@@ -24,7 +24,7 @@ async fn main() -> ExitCode {
             let style = demo_arguments.style();
             demo(demo_arguments.options(), style).await
         }
-        Some(Command::Measure(measure_arguments)) => measure::run(measure_arguments).await.map(|()| true),
+        Some(Command::Measure(measure_arguments)) => Box::pin(measure::run(measure_arguments)).await.map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

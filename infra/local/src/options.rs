@@ -9,6 +9,7 @@ use crate::observe::Observer;
 
 /// How a local cloud is started. [`Options::new`] is what tests want: any free ports, nothing kept, no schedules.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, set by name")]
 pub struct Options {
     /// The template; its directory is the workspace that the functions are built in.
     pub template: PathBuf,

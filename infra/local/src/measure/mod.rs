@@ -53,7 +53,7 @@ pub(crate) async fn run(arguments: MeasureArguments) -> Result<(), Failure> {
     startup::measure(&arguments.template, release, &mut report).await?;
     sizes::measure(&arguments.template, release, &mut report).await?;
 
-    report.ended(machine::load());
+    report.ended(&machine::load());
     write!(io::stdout(), "{report}")?;
     if let Some(file) = &arguments.json {
         std::fs::write(file, format!("{:#}\n", report.json()))?;

@@ -91,7 +91,7 @@ impl Report {
     }
 
     /// The load of the machine at the end.
-    pub(crate) fn ended(&mut self, load: String) {
+    pub(crate) fn ended(&mut self, load: &str) {
         if let Some(machine) = self.machine.as_object_mut() {
             machine.insert("load_after".to_owned(), json!(load));
         }
