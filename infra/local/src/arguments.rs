@@ -27,6 +27,28 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Show the main job from a login to a post, on a cloud of its own; exits with 0 only if all of it held
     Demo(DemoArguments),
+    /// Measure the functions and write down the figures (docs/performance.md says what they mean)
+    Measure(MeasureArguments),
+}
+
+/// What to measure, and where the figures go. The functions are built with optimisation if this program was.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct MeasureArguments {
+    /// Cold starts of each function, after one that does not count
+    #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
+    pub(crate) runs: u32,
+
+    /// Write the figures to this file as well
+    #[arg(long, value_name = "FILE")]
+    pub(crate) json: Option<PathBuf>,
+
+    /// Measure the functions as they were last built
+    #[arg(long)]
+    pub(crate) no_build: bool,
+
+    /// The template; its directory is the workspace
+    #[arg(long, value_name = "FILE", default_value = "template.yaml")]
+    pub(crate) template: PathBuf,
 }
 
 /// How to show it.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::Arc;
 
 use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
@@ -14,7 +15,7 @@ use tokio::task::JoinHandle;
 
 use crate::binaries::{self, BuildError};
 use crate::deploy::{self, DeployError, Deployed};
-use crate::event_source;
+use crate::event_source::{self, Poller};
 use crate::gateway::Gateway;
 use crate::lambda::{EnvironmentInfo, InvokeError, Lambda, Settings};
 use crate::options::Options;
@@ -75,6 +76,7 @@ pub struct Cloud {
     tenant: Option<SeededTenant>,
     resources: BTreeMap<String, Attributes>,
     schedules: Vec<Schedule>,
+    pollers: Vec<Arc<Poller>>,
     tasks: Vec<JoinHandle<()>>,
     gateway: Option<Gateway>,
     lambda: Lambda,
@@ -112,15 +114,20 @@ impl Cloud {
             most_environments: options.most_environments,
             freeze: options.freeze,
             logs: options.logs.clone(),
+            observer: options.observer.clone(),
         };
         emulators.guard(deployed.policies.gate(options.logs.clone()));
         let lambda = Lambda::start(deployed.functions, settings).await.map_err(Error::RuntimeApi)?;
         let gateway = deployed.api.map(|api| Gateway::start(listener, api, lambda.clone(), options.logs.clone()));
-        let mut tasks = Vec::new();
+        let (mut tasks, mut pollers) = (Vec::new(), Vec::new());
         let client = queue_client(&emulators);
         for mapping in deployed.mappings {
             let url = queue_url(&deployed.resources, &mapping.queue_arn)?;
-            tasks.push(event_source::start(mapping, url, client.clone(), lambda.clone(), options.logs.clone()));
+            let poller = Poller::new(mapping, url, client.clone(), lambda.clone(), options.logs.clone());
+            pollers.push(Arc::new(poller));
+        }
+        if options.event_sources {
+            tasks.extend(pollers.iter().map(|poller| event_source::start(Arc::clone(poller))));
         }
         if options.schedules {
             tasks.extend(deployed.schedules.iter().cloned().map(|schedule| schedule.start(lambda.clone())));
@@ -130,6 +137,7 @@ impl Cloud {
             tenant,
             resources: deployed.resources,
             schedules: deployed.schedules,
+            pollers,
             tasks,
             gateway,
             lambda,
@@ -212,6 +220,38 @@ impl Cloud {
     pub async fn invoke(&self, function: &str, payload: impl Into<Bytes>) -> Result<Bytes, InvokeError> {
         let name = self.lambda.find(function).ok_or_else(|| InvokeError::Unknown(function.to_owned()))?;
         self.lambda.invoke(&name, payload.into()).await
+    }
+
+    /// Hands a function one batch of what its queue has now, and waits until it is worked off. How many messages there were.
+    ///
+    /// # Errors
+    /// When no queue feeds such a function.
+    pub async fn deliver(&self, function: &str) -> Result<usize, InvokeError> {
+        let name = self.lambda.find(function);
+        let fed = self.pollers.iter().find(|poller| Some(poller.function()) == name.as_deref());
+        match fed {
+            Some(poller) => Ok(poller.deliver_visible().await),
+            None => Err(InvokeError::Unknown(function.to_owned())),
+        }
+    }
+
+    /// Starts one more environment of a function and leaves it waiting for its first event, as provisioned concurrency does.
+    ///
+    /// # Errors
+    /// When it does not start.
+    pub async fn provision(&self, function: &str) -> Result<(), InvokeError> {
+        let name = self.lambda.find(function).ok_or_else(|| InvokeError::Unknown(function.to_owned()))?;
+        self.lambda.provision(&name).await
+    }
+
+    /// Ends the environments of a function, as Lambda does with idle ones: the next event is a cold start.
+    ///
+    /// # Errors
+    /// When there is no such function.
+    pub async fn recycle(&self, function: &str) -> Result<(), InvokeError> {
+        let name = self.lambda.find(function).ok_or_else(|| InvokeError::Unknown(function.to_owned()))?;
+        self.lambda.recycle(&name).await;
+        Ok(())
     }
 
     /// The environments of a function that are alive, with their processes.

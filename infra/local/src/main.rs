@@ -1,7 +1,8 @@
-//! `cargo run -p local`: starts the local cloud and runs it until Ctrl-C.
+//! `cargo run -p local`: starts the local cloud and runs it until Ctrl-C; or shows it, or measures it.
 
 mod arguments;
 mod demo;
+mod measure;
 
 use std::error::Error;
 use std::io::{self, Write as _};
@@ -23,6 +24,7 @@ async fn main() -> ExitCode {
             let style = demo_arguments.style();
             demo(demo_arguments.options(), style).await
         }
+        Some(Command::Measure(measure_arguments)) => Box::pin(measure::run(measure_arguments)).await.map(|()| true),
     };
     match done {
         Ok(true) => ExitCode::SUCCESS,

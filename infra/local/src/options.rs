@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use crate::binaries::Build;
 use crate::logs::Logs;
+use crate::observe::Observer;
 
 /// How a local cloud is started. [`Options::new`] is what tests want: any free ports, nothing kept, no schedules.
 #[derive(Debug, Clone)]
+#[expect(clippy::struct_excessive_bools, reason = "independent switches, set by name")]
 pub struct Options {
     /// The template; its directory is the workspace that the functions are built in.
     pub template: PathBuf,
@@ -27,6 +29,8 @@ pub struct Options {
     pub build: Build,
     /// Whether schedules tick by themselves.
     pub schedules: bool,
+    /// Whether queues are polled by themselves; otherwise [`Cloud::deliver`](crate::Cloud::deliver) hands over each batch.
+    pub event_sources: bool,
     /// Whether an environment stands still between events, as at AWS.
     pub freeze: bool,
     /// The most environments of a function that reserves none.
@@ -39,6 +43,8 @@ pub struct Options {
     pub simulator: simulator::Options,
     /// Who hears the logs.
     pub logs: Logs,
+    /// Who is told how long functions take.
+    pub observer: Observer,
 }
 
 impl Options {
@@ -55,12 +61,14 @@ impl Options {
             fresh: false,
             build: Build { release: false, skip: false, target_directory: None },
             schedules: false,
+            event_sources: true,
             freeze: true,
             most_environments: 10,
             tenant: Some("test".to_owned()),
             environment: BTreeMap::new(),
             simulator: simulator::Options::default(),
             logs: Logs::discard(),
+            observer: Observer::default(),
         }
     }
 }

@@ -59,6 +59,36 @@ async fn warm_work_asks_neither_kms_nor_secrets_manager() {
 }
 
 #[tokio::test]
+async fn ten_warm_targets_take_three_conditional_writes_and_one_message_each() {
+    let world = World::start().await;
+    let mut body = post(&world).await;
+    accept(&world, &body).await;
+    work(&world).await;
+    let before = world.emulators.counts();
+    for number in 0..10 {
+        body["content"]["text"] = format!("Fresh bread, batch {number}").into();
+        accept(&world, &body).await;
+    }
+    let accepted = world.emulators.counts().since(&before);
+    let writes = |counts: &Counts| {
+        ["PutItem", "UpdateItem", "DeleteItem", "BatchWriteItem", "TransactWriteItems"]
+            .map(|operation| counts.calls(&format!("DynamoDB.{operation}")))
+    };
+    assert_eq!((writes(&accepted), accepted.calls("SQS.SendMessage")), ([10, 0, 0, 0, 0], 10));
+    let before = world.emulators.counts();
+    world.drain().await;
+    let published = world.emulators.counts().since(&before);
+    assert_eq!(writes(&published).iter().sum::<u64>(), 20, "claim and settle: {published:#?}");
+    assert_eq!(published.calls("SQS.SendMessage"), 0);
+    for counts in [&accepted, &published] {
+        assert!(counts.iter().all(|(name, _)| !name.starts_with("KMS.") && !name.starts_with("SecretsManager.")));
+        assert!(counts.iter().all(|(_, count)| count.errors == 0), "{counts:#?}");
+    }
+    assert!(accepted.read_units() <= 5.0 && published.read_units() <= 10.0, "{accepted:#?} {published:#?}");
+    assert_eq!(world.page().len(), 11);
+}
+
+#[tokio::test]
 async fn a_scheduled_post_costs_eleven_write_units() {
     let world = World::start().await;
     let mut body = post(&world).await;

@@ -1,7 +1,7 @@
 //! `cargo run -p local -- demo`: the main job, told as a story. It talks to a running cloud from outside, over HTTP alone,
 //! and believes nothing that the platform's Page does not show.
 
-mod browser;
+pub(crate) mod browser;
 mod report;
 mod story;
 

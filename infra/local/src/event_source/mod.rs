@@ -43,7 +43,7 @@ pub(crate) struct Mapping {
 
 /// Everything that one mapping works with.
 #[derive(Debug)]
-struct Poller {
+pub(crate) struct Poller {
     mapping: Mapping,
     queue_url: String,
     client: Client,
@@ -52,9 +52,8 @@ struct Poller {
 }
 
 /// Polls until the task is aborted.
-pub(crate) fn start(mapping: Mapping, queue_url: String, client: Client, lambda: Lambda, logs: Logs) -> JoinHandle<()> {
-    let concurrency = mapping.maximum_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
-    let poller = Arc::new(Poller { mapping, queue_url, client, lambda, logs });
+pub(crate) fn start(poller: Arc<Poller>) -> JoinHandle<()> {
+    let concurrency = poller.mapping.maximum_concurrency.unwrap_or(DEFAULT_CONCURRENCY);
     tokio::spawn(async move {
         let permits = Arc::new(Semaphore::new(concurrency as usize));
         // Taken before receiving: what is received is worked on at once and loses none of its visibility by waiting.
@@ -73,6 +72,25 @@ pub(crate) fn start(mapping: Mapping, queue_url: String, client: Client, lambda:
 }
 
 impl Poller {
+    pub(crate) fn new(mapping: Mapping, queue_url: String, client: Client, lambda: Lambda, logs: Logs) -> Self {
+        Self { mapping, queue_url, client, lambda, logs }
+    }
+
+    /// The name of the function that it feeds.
+    pub(crate) fn function(&self) -> &str {
+        &self.mapping.function
+    }
+
+    /// Hands over one batch of what is visible now and waits until it is worked off. How many messages there were.
+    pub(crate) async fn deliver_visible(&self) -> usize {
+        let batch = self.receive(self.mapping.batch_size as usize, Duration::ZERO).await;
+        let messages = batch.len();
+        if messages > 0 {
+            self.deliver(batch).await;
+        }
+        messages
+    }
+
     /// The next batch: full, or whatever came until the window closed.
     async fn collect(&self) -> Vec<Message> {
         let size = self.mapping.batch_size as usize;

@@ -1,5 +1,6 @@
 //! One execution environment: a process, and the event it has in hand.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::process::Process;
 use super::runtime_api::RuntimeApi;
 use super::{FunctionDefinition, InvokeError, Settings};
 use crate::clock;
+use crate::observe::{Observed, Observer};
 
 /// How long Lambda gives a function to ask for its first event.
 const LONGEST_INIT: Duration = Duration::from_secs(10);
@@ -60,12 +62,17 @@ pub(super) struct Environment {
     sender: mpsc::Sender<Invocation>,
     receiver: tokio::sync::Mutex<mpsc::Receiver<Invocation>>,
     in_hand: Mutex<Option<InHand>>,
+    /// It has asked for its first event.
+    started: AtomicBool,
+    observer: Observer,
 }
 
 #[derive(Debug)]
 struct InHand {
     request_id: String,
     deadline: Instant,
+    /// When the function took it.
+    taken: Option<Instant>,
     answer: Option<oneshot::Sender<Answer>>,
 }
 
@@ -88,6 +95,8 @@ impl Environment {
             sender,
             receiver: tokio::sync::Mutex::new(receiver),
             in_hand: Mutex::new(None),
+            started: AtomicBool::new(false),
+            observer: settings.observer.clone(),
         });
         if !api.admit(&environment) {
             return Err(InvokeError::Stopping);
@@ -126,7 +135,8 @@ impl Environment {
         let allowed = self.definition.timeout;
         let deadline = Instant::now() + allowed;
         let (answer, answered) = oneshot::channel();
-        *self.in_hand() = Some(InHand { request_id: request_id.to_owned(), deadline, answer: Some(answer) });
+        *self.in_hand() =
+            Some(InHand { request_id: request_id.to_owned(), deadline, taken: None, answer: Some(answer) });
         let millis = i64::try_from(allowed.as_millis()).unwrap_or(i64::MAX);
         let invocation = Invocation {
             request_id: request_id.to_owned(),
@@ -163,32 +173,46 @@ impl Environment {
         let settled = timeout_at(deadline, self.ready()).await;
         self.in_hand().take();
         match settled {
-            Ok(Ok(())) => {
-                if freeze {
-                    self.process().freeze();
-                }
-                let api = Arc::clone(&self.api);
-                api.keep_idle(self);
-            }
+            Ok(Ok(())) => self.rest(freeze),
             Ok(Err(_)) | Err(_) => self.discard(),
         }
     }
 
+    /// Keeps it, frozen or not, until there is an event.
+    pub(super) fn rest(self: Arc<Self>, freeze: bool) {
+        if freeze {
+            self.process().freeze();
+        }
+        let api = Arc::clone(&self.api);
+        api.keep_idle(self);
+    }
+
     /// The Runtime API's `/next`: an event, or nothing once the environment is given up.
     pub(super) async fn next(&self) -> Option<Invocation> {
+        if !self.started.swap(true, Ordering::Relaxed) {
+            let took = self.process().began().elapsed();
+            self.observer.tell(|| Observed::Started { function: self.definition.binary.clone(), took });
+        }
         // Locked before the phase changes: whoever sees `Waiting` may send at once.
         let mut receiver = self.receiver.lock().await;
         self.phase.send_replace(Phase::Waiting);
-        receiver.recv().await
+        let invocation = receiver.recv().await?;
+        if let Some(in_hand) = self.in_hand().as_mut() {
+            in_hand.taken = Some(Instant::now());
+        }
+        Some(invocation)
     }
 
     /// The Runtime API's `/response` and `/error`; false when this is not the event in hand.
     pub(super) fn answer(&self, request_id: &str, answer: Answer) -> bool {
         let mut in_hand = self.in_hand();
-        let sender = in_hand
-            .as_mut()
-            .filter(|in_hand| in_hand.request_id == request_id)
-            .and_then(|in_hand| in_hand.answer.take());
+        let of_request = in_hand.as_mut().filter(|in_hand| in_hand.request_id == request_id);
+        let taken = of_request.as_ref().and_then(|in_hand| in_hand.taken);
+        let sender = of_request.and_then(|in_hand| in_hand.answer.take());
+        if let (Some(taken), Some(_)) = (taken, &sender) {
+            let took = taken.elapsed();
+            self.observer.tell(|| Observed::Answered { function: self.definition.binary.clone(), took });
+        }
         // Whoever waited may have given up at the deadline in this very moment.
         sender.is_some_and(|sender| sender.send(answer).is_ok())
     }

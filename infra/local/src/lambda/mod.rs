@@ -19,6 +19,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 use crate::logs::{Level, Logs};
+use crate::observe::Observer;
 use environment::Environment;
 pub use environment::EnvironmentInfo;
 use runtime_api::RuntimeApi;
@@ -86,6 +87,7 @@ pub(crate) struct Settings {
     /// Whether environments stand still between events.
     pub(crate) freeze: bool,
     pub(crate) logs: Logs,
+    pub(crate) observer: Observer,
 }
 
 #[derive(Debug)]
@@ -171,6 +173,19 @@ impl Lambda {
             attempt += 1;
             self.runtime_api.stopped_within(wait).await;
         }
+    }
+
+    /// Starts one more environment and leaves it waiting for its first event, as provisioned concurrency does.
+    pub(crate) async fn provision(&self, name: &str) -> Result<(), InvokeError> {
+        let function = self.functions.get(name).ok_or_else(|| InvokeError::Unknown(name.to_owned()))?;
+        let environment = Environment::start(&function.definition, &self.settings, &self.runtime_api).await?;
+        environment.rest(self.settings.freeze);
+        Ok(())
+    }
+
+    /// Kills the environments of a function and waits for their end: its next event is a cold start.
+    pub(crate) async fn recycle(&self, name: &str) {
+        self.runtime_api.recycle(name).await;
     }
 
     /// The environments of a function that are alive.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{ExitStatus, Stdio};
+use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt as _, AsyncRead, BufReader};
@@ -9,12 +10,15 @@ use tokio::process::{Child, Command};
 use tokio::sync::{oneshot, watch};
 
 use super::{FunctionDefinition, Settings};
-use crate::logs::{Level, Logs};
+use crate::logs::Level;
+use crate::observe::Observed;
 
 /// A running process. Dropping it kills it.
 #[derive(Debug)]
 pub(super) struct Process {
     pid: Pid,
+    /// Right before it was spawned.
+    began: Instant,
     /// Dropped or used to kill.
     kill: Option<oneshot::Sender<()>>,
     ended: watch::Receiver<Option<String>>,
@@ -27,7 +31,8 @@ impl Process {
         runtime_api: &str,
     ) -> Result<Self, String> {
         let path = settings.binaries.join(&definition.binary);
-        let mut child = Command::new(&path)
+        let mut command = Command::new(&path);
+        command
             .env_clear()
             .envs(variables(definition, settings, runtime_api))
             .stdin(Stdio::null())
@@ -36,25 +41,29 @@ impl Process {
             // A group of its own: Ctrl-C reaches the local cloud only, and if that dies without a chance to clean up, the
             // kernel hangs up on the orphaned group, stopped or not.
             .process_group(0)
-            .kill_on_drop(true)
-            .spawn()
-            .map_err(|error| format!("{} cannot be run: {error}", path.display()))?;
+            .kill_on_drop(true);
+        let began = Instant::now();
+        let mut child = command.spawn().map_err(|error| format!("{} cannot be run: {error}", path.display()))?;
         let pid = child.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw);
         let pid = pid.ok_or_else(|| format!("{} ended at once", path.display()))?;
-        forward(child.stdout.take(), &definition.binary, &settings.logs, Level::Info);
+        forward(child.stdout.take(), &definition.binary, settings, Level::Info);
         // Nothing is meant to go there: panics do.
-        forward(child.stderr.take(), &definition.binary, &settings.logs, Level::Warn);
+        forward(child.stderr.take(), &definition.binary, settings, Level::Warn);
         let (kill, killed) = oneshot::channel();
         let (sender, ended) = watch::channel(None);
         tokio::spawn(async move {
             let status = end_of(&mut child, killed).await;
             sender.send_replace(Some(status));
         });
-        Ok(Self { pid, kill: Some(kill), ended })
+        Ok(Self { pid, began, kill: Some(kill), ended })
     }
 
     pub(super) fn pid(&self) -> i32 {
         self.pid.as_raw_nonzero().get()
+    }
+
+    pub(super) fn began(&self) -> Instant {
+        self.began
     }
 
     /// How it ended, if it has.
@@ -117,11 +126,13 @@ fn describe(status: ExitStatus) -> String {
     }
 }
 
-fn forward(stream: Option<impl AsyncRead + Unpin + Send + 'static>, binary: &str, logs: &Logs, level: Level) {
-    let (Some(stream), binary, logs) = (stream, binary.to_owned(), logs.clone()) else { return };
+fn forward(stream: Option<impl AsyncRead + Unpin + Send + 'static>, binary: &str, settings: &Settings, level: Level) {
+    let (Some(stream), binary) = (stream, binary.to_owned()) else { return };
+    let (logs, observer) = (settings.logs.clone(), settings.observer.clone());
     tokio::spawn(async move {
         let mut lines = BufReader::new(stream).lines();
         while let Ok(Some(line)) = lines.next_line().await {
+            observer.tell(|| Observed::Logged { function: binary.clone(), bytes: line.len() });
             logs.function(&binary, &line, level);
         }
     });

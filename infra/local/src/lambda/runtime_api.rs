@@ -118,6 +118,16 @@ impl RuntimeApi {
         let _over = tokio::time::timeout(wait, stopping.wait_for(|stopping| *stopping)).await;
     }
 
+    /// Ends the environments of one function.
+    pub(super) async fn recycle(&self, function: &str) {
+        lock(&self.idle).remove(function);
+        let ending: Vec<Arc<Environment>> =
+            lock(&self.alive).values().filter(|environment| environment.definition.name == function).cloned().collect();
+        for environment in ending {
+            environment.stop().await;
+        }
+    }
+
     pub(super) async fn stop(&self) {
         for environment in self.begin_stop() {
             environment.stop().await;
