@@ -171,7 +171,8 @@ impl Environment {
     pub(super) async fn settle(self: Arc<Self>, freeze: bool) {
         let Some(deadline) = self.in_hand().as_ref().map(|in_hand| in_hand.deadline) else { return };
         let settled = timeout_at(deadline, self.ready()).await;
-        self.in_hand().take();
+        // What it had in hand stays until the next event: an environment between answer and rest must look as if it settles, or
+        // an event that comes just then starts another one.
         match settled {
             Ok(Ok(())) => self.rest(freeze),
             Ok(Err(_)) | Err(_) => self.discard(),

@@ -119,30 +119,42 @@ fn counts(scene: &Scene) -> Result<Counts, Failure> {
 
 /// What the post itself says: from `created_at` to the `updated_at` of its published target, both of this machine's clock.
 pub(crate) async fn from_accept_to_published(scene: &mut Scene, report: &mut Report) -> Result<(), Failure> {
-    let (mut ways, mut seen) = (Vec::new(), Vec::new());
+    let (mut ways, mut overtaken) = (Vec::new(), 0_u32);
     for round in 0..WAYS + 10 {
-        scene.answered("consumer");
         let began = Instant::now();
         let id = scene.accept().await?;
-        // Listening costs nothing; asking the API over and over would.
-        while scene.answers("consumer") == 0 {
-            if began.elapsed() > PATIENCE {
-                return Err(format!("{id} is not published after {} s", PATIENCE.as_secs()).into());
+        let mut events = 0_u32;
+        let way = loop {
+            next_answer(scene, began).await?;
+            events += 1;
+            let post = scene.client.read(&format!("/v1/posts/{id}")).await?;
+            if let Some(way) = way(&post) {
+                break way;
             }
-            tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(1)).await;
-        }
-        let answered = began.elapsed();
-        let post = scene.client.read(&format!("/v1/posts/{id}")).await?;
-        let way = way(&post).ok_or_else(|| format!("{id} was not published: {post}"))?;
+        };
         // The first ones start the functions.
         if round >= 10 {
             ways.push(way);
-            seen.push(answered);
+            overtaken += u32::from(events > 1);
         }
     }
     let section = "5. From accept to published";
     report.spread(section, "created_at to updated_at of the published target", ways, None);
-    report.spread(section, "request sent to consumer's answer", seen, None);
+    let text =
+        format!("{overtaken} of {WAYS}: the message was read before its post was there, and came back 2 s later");
+    report.note(section, "posts that took more than one event", text);
+    Ok(())
+}
+
+/// Waits until the consumer has answered an event. Listening costs nothing; asking the API over and over would.
+async fn next_answer(scene: &Scene, began: Instant) -> Result<(), Failure> {
+    while scene.answers("consumer") == 0 {
+        if began.elapsed() > PATIENCE {
+            return Err(format!("a post is not published after {} s", PATIENCE.as_secs()).into());
+        }
+        tokio::time::sleep_until(tokio::time::Instant::now() + Duration::from_millis(1)).await;
+    }
+    scene.answered("consumer");
     Ok(())
 }
 
