@@ -8,7 +8,7 @@ use super::scene::Logged;
 
 const SECTION: &str = "6. Calls";
 const MONEY: &str = "7. USD per million published targets, one by one (us-east-1, list prices, no free tier)";
-/// USD per million targets (design, section 10).
+/// USD per million targets: the limit that postd sets itself (docs/performance.md).
 const LIMIT: f64 = 4.70;
 
 /// USD per million.
@@ -89,7 +89,7 @@ pub(crate) fn tell(counted: &Counted, report: &mut Report) {
         all += dollars;
         report.number(MONEY, what, (dollars, "USD"), None);
     }
-    report.number(MONEY, "SUM of the lines that design section 10 models", (all, "USD"), Some(LIMIT));
+    report.number(MONEY, "SUM of what every publish needs", (all, "USD"), Some(LIMIT));
     let beyond = [
         ("API access log: 450 B a request (assumed)", assumed::ACCESS_LOG * price::LOG_BYTE),
         ("X-Ray: 5 % of 1 + 0.1 invocations (assumed)", assumed::TRACED * 1.1 * price::TRACE),

@@ -7,7 +7,7 @@ use super::scene::Scene;
 const FUNCTIONS: [&str; 3] = ["consumer", "publish", "authorizer"];
 /// How many warm events of each function are timed.
 const WARM: u32 = 200;
-/// Milliseconds from exec to the first `/next` (design, section 10).
+/// Milliseconds from exec to the first `/next`: the limit that postd sets itself (docs/performance.md).
 const COLD_START_LIMIT: f64 = 15.0;
 
 /// From exec to the first request for an event, the functions in turn.

@@ -17,9 +17,9 @@ const WARM_UP: u32 = 100;
 pub(crate) const POSTS: u32 = 2_000;
 /// Posts whose way from acceptance to publication is timed.
 const WAYS: u32 = 200;
-/// KiB of memory of a warm consumer (design, section 10).
+/// KiB of memory of a warm consumer: the limit that postd sets itself (docs/performance.md).
 const MEMORY_LIMIT: f64 = 16.0;
-/// Microseconds of CPU per published target (design, section 10).
+/// Microseconds of CPU per published target: the limit that postd sets itself (docs/performance.md).
 const CPU_LIMIT: f64 = 160.0;
 const PATIENCE: Duration = Duration::from_secs(30);
 

@@ -9,7 +9,7 @@ use super::report::Report;
 
 const FUNCTIONS: [&str; 10] =
     ["authorizer", "oauth", "publish", "consumer", "dispatch", "refresh", "health", "webhooks", "inbound", "api"];
-/// MiB (design, section 10).
+/// MiB: the limit that postd sets itself (docs/performance.md).
 const LIMIT: f64 = 4.0;
 
 pub(crate) async fn measure(template: &Path, release: bool, report: &mut Report) -> Result<(), Failure> {
