@@ -140,8 +140,7 @@ pub(crate) async fn from_accept_to_published(scene: &mut Scene, report: &mut Rep
     }
     let section = "5. From accept to published";
     report.spread(section, "created_at to updated_at of the published target", ways, None);
-    let text =
-        format!("{overtaken} of {WAYS}: the message was read before its post was there, and came back 2 s later");
+    let text = format!("{overtaken} of {WAYS}: the message was read before its post was there, and came back at once");
     report.note(section, "posts that took more than one event", text);
     Ok(())
 }
