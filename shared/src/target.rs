@@ -108,6 +108,9 @@ pub struct Intent {
     /// When it was written, just before the call.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
+    /// Whether the platform answered it and is processing the post: it is watched by its checkpoint, and never sent again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub answered: bool,
 }
 
 /// A target as it is stored. The row comes to be with the first thing that happens to it: a schedule, a claim, a
@@ -180,6 +183,14 @@ pub struct Target {
     pub started_at: Option<Timestamp>,
 }
 
+impl Target {
+    /// Whether its publish was sent and answered, and only the outcome is awaited.
+    #[must_use]
+    pub fn publish_answered(&self) -> bool {
+        self.intent.as_ref().is_some_and(|intent| intent.answered)
+    }
+}
+
 /// How an attempt leaves its target.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Settlement {
@@ -191,6 +202,8 @@ pub enum Settlement {
         until: Timestamp,
         /// What the connector remembers.
         checkpoint: Checkpoint,
+        /// Whether its publish was answered, so that only the outcome is awaited.
+        publish_answered: bool,
         /// Why, if it is not simply the platform's processing.
         reason: Option<Refusal>,
     },

@@ -206,6 +206,8 @@ pub enum Ended<E> {
         delay: SignedDuration,
         /// What to remember meanwhile.
         checkpoint: Checkpoint,
+        /// Whether a publish was sent and answered: what is left is to see what becomes of it, never to send it again.
+        publish_answered: bool,
     },
     /// A call failed, and the post is not out because of it.
     Failed {
@@ -236,6 +238,7 @@ pub struct FirstStep {
     next: Next,
     fingerprint: String,
     stored: Checkpoint,
+    publish_answered: bool,
 }
 
 impl FirstStep {
@@ -245,7 +248,15 @@ impl FirstStep {
     /// The connector sees without any call that the platform will never take this post.
     pub fn plan(connector: &dyn Connector, post: &Prepared, checkpoint: &Checkpoint) -> Result<Self, ConnectorError> {
         let next = connector.publish(post, checkpoint, None)?;
-        Ok(Self { next, fingerprint: content_fingerprint(connector, post), stored: checkpoint.clone() })
+        let fingerprint = content_fingerprint(connector, post);
+        Ok(Self { next, fingerprint, stored: checkpoint.clone(), publish_answered: false })
+    }
+
+    /// Says that an earlier run had its publish answered: whatever fails from here on, the post may be out.
+    #[must_use]
+    pub fn after_publish(mut self) -> Self {
+        self.publish_answered = true;
+        self
     }
 
     /// The intent to store with the claim, if the first call is a publish.
@@ -286,16 +297,22 @@ pub async fn run_publish<J: Journal>(
     record: FirstRecord,
     journal: &mut J,
 ) -> Ended<J::Error> {
-    let FirstStep { mut next, fingerprint, mut stored } = first;
-    let mut publish_left = false;
+    let FirstStep { mut next, fingerprint, mut stored, publish_answered: mut publish_left } = first;
     for step in 1..=MOST_PUBLISH_STEPS {
         let (request, effect, checkpoint) = match next {
             Next::Done(published) => return Ended::Published(published),
-            Next::Wait { delay, checkpoint } => return Ended::Waiting { delay, checkpoint },
+            Next::Wait { delay, checkpoint } => {
+                return Ended::Waiting { delay, checkpoint, publish_answered: publish_left };
+            }
             Next::Call { request, effect, checkpoint } => (request, effect, checkpoint),
         };
-        if calls.budget.next_call().is_none() && !publish_left {
-            return Ended::OutOfTime { checkpoint };
+        if calls.budget.next_call().is_none() {
+            // The call is not made. What a publish was answered with is in the checkpoint: the next run goes on from it.
+            return if publish_left {
+                Ended::Waiting { delay: SignedDuration::ZERO, checkpoint, publish_answered: true }
+            } else {
+                Ended::OutOfTime { checkpoint }
+            };
         }
         let on_disk = step == 1 && record == FirstRecord::Stored;
         let intent = (effect == Effect::Publish).then(|| Intent { step, fingerprint: fingerprint.clone() });

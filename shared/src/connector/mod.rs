@@ -177,6 +177,8 @@ pub struct Fingerprint {
     pub now: Timestamp,
     /// Ids at the platform that are known to belong to other posts of ours: two posts may say the same on purpose.
     pub exclude: Vec<String>,
+    /// What the publish had remembered when it was lost sight of: a container's or upload's id tells more than a listing.
+    pub checkpoint: Checkpoint,
 }
 
 /// What the platform says about a publish whose outcome nobody saw.

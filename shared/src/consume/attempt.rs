@@ -57,10 +57,11 @@ impl Consumer {
             }
             Claim::Stale => return Ok(Verdict::Done),
         };
-        if too_late {
+        // What the platform has taken is neither too late nor given up: it is watched to its end.
+        if too_late && !target.publish_answered() {
             return self.settle(work, &target, Settlement::Expired(hold::expired())).await;
         }
-        if target.attempts > backoff::ATTEMPTS {
+        if target.attempts > backoff::ATTEMPTS && !target.publish_answered() {
             return self.settle(work, &target, Settlement::Failed(hold::exhausted(target.reason.as_ref()))).await;
         }
         match (keys, plan) {
@@ -103,7 +104,12 @@ impl Consumer {
         let (plan, recorded) = match &target.checkpoint {
             None => (plan, recorded),
             Some(checkpoint) => match FirstStep::plan(connector, prepared, checkpoint) {
+                Ok(plan) if target.publish_answered() => (plan.after_publish(), false),
                 Ok(plan) => (plan, false),
+                Err(error) if target.publish_answered() => {
+                    let settlement = Settlement::Unknown { until: self.clock.now(), reason: error.refusal() };
+                    return self.settle(work, target, settlement).await;
+                }
                 Err(error) => return self.settle(work, target, Settlement::Failed(error.refusal())).await,
             },
         };
@@ -115,10 +121,12 @@ impl Consumer {
         let now = self.clock.now();
         let settlement = match ended {
             Ended::Published(published) => Settlement::Published(published),
-            Ended::Waiting { delay, checkpoint } => {
-                Settlement::Waiting { until: later(now, delay), checkpoint, reason: None }
+            Ended::Waiting { delay, checkpoint, publish_answered } => {
+                Settlement::Waiting { until: later(now, delay), checkpoint, publish_answered, reason: None }
             }
-            Ended::OutOfTime { checkpoint } => Settlement::Waiting { until: now, checkpoint, reason: None },
+            Ended::OutOfTime { checkpoint } => {
+                Settlement::Waiting { until: now, checkpoint, publish_answered: false, reason: None }
+            }
             Ended::Unknown { cause } => {
                 Settlement::Unknown { until: later(now, connector.settle_time()), reason: cause }
             }
@@ -139,14 +147,13 @@ impl Consumer {
         now: Timestamp,
     ) -> Result<Settlement, StoreError> {
         let reason = error.refusal();
-        let keep = || target.checkpoint.clone().unwrap_or_default();
+        let hold = |wait, reason| waiting(target, later(now, wait), reason);
         Ok(match disposition {
             // The platform named a time: keeping to it is no failed attempt.
-            Disposition::Retry(Some(wait)) if matches!(error, ConnectorError::RateLimited { .. }) => {
-                Settlement::Waiting { until: later(now, wait), checkpoint: keep(), reason: Some(reason) }
-            }
+            Disposition::Retry(Some(wait)) if matches!(error, ConnectorError::RateLimited { .. }) => hold(wait, reason),
             Disposition::Retry(wait) if target.attempts < backoff::ATTEMPTS => {
-                let wait = backoff::delay(target.attempts).max(wait.unwrap_or(SignedDuration::ZERO));
+                let wait = backoff::delay(target.attempts, target.post.uuid().as_u128())
+                    .max(wait.unwrap_or(SignedDuration::ZERO));
                 Settlement::Retrying { until: later(now, wait), reason }
             }
             Disposition::Retry(_) | Disposition::Fail => Settlement::Failed(reason),
@@ -154,12 +161,12 @@ impl Consumer {
                 let state = (ConnectionState::Reconnect, Some(&reason));
                 self.store.set_connection_state(work.tenant, work.spec.connection, state, now).await?;
                 self.store.log_health(work.tenant, work.spec.connection, state, now).await?;
-                Settlement::Waiting { until: later(now, HELD), checkpoint: keep(), reason: Some(reason) }
+                hold(HELD, reason)
             }
             Disposition::Operator => {
                 tracing::error!(code = %reason.code, "our app at the platform is misconfigured; its targets are held");
                 self.metrics.emit(Some(work.spec.platform), &[(Metric::AppMisconfigured, 1)]);
-                Settlement::Waiting { until: later(now, HELD), checkpoint: keep(), reason: Some(reason) }
+                hold(HELD, reason)
             }
             // The driver has turned these into `Unknown`.
             Disposition::ReadBack => Settlement::Unknown { until: now, reason },
@@ -262,7 +269,7 @@ impl Journal for Claimed<'_> {
 }
 
 fn stamped(intent: &driver::Intent, at: Timestamp) -> Intent {
-    Intent { step: intent.step, fingerprint: intent.fingerprint.clone(), at }
+    Intent { step: intent.step, fingerprint: intent.fingerprint.clone(), at, answered: false }
 }
 
 pub(super) fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
@@ -278,6 +285,16 @@ fn entry(target: &Target, settlement: &Settlement, at: Timestamp) -> LogEntry {
         attempt: target.attempts,
         reason: settlement.reason().cloned(),
         until: settlement.until(),
+    }
+}
+
+/// The target stands still until then; what it has reached is kept.
+pub(super) fn waiting(target: &Target, until: Timestamp, reason: Refusal) -> Settlement {
+    Settlement::Waiting {
+        until,
+        checkpoint: target.checkpoint.clone().unwrap_or_default(),
+        publish_answered: target.publish_answered(),
+        reason: Some(reason),
     }
 }
 

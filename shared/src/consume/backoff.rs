@@ -1,5 +1,6 @@
 //! How long to wait before another attempt.
 
+use aws_lc_rs::digest;
 use jiff::SignedDuration;
 
 /// Attempts that a target gets before it fails for good.
@@ -8,18 +9,21 @@ pub(super) const ATTEMPTS: u32 = 4;
 const LONGEST: i64 = 60;
 
 /// The wait after attempt number `attempt`, counted from 1: 1, 3, 9, 27 seconds, at most 60, and up to a second more so
-/// that many do not come back at the same moment (F42).
-pub(super) fn delay(attempt: u32) -> SignedDuration {
+/// that many do not come back at the same moment (F42). The part of a second is drawn from `who` waits: as good as chance
+/// for that purpose, and the same whenever the same history is played again.
+pub(super) fn delay(attempt: u32, who: u128) -> SignedDuration {
     let seconds = 3_i64.saturating_pow(attempt.saturating_sub(1)).min(LONGEST);
-    SignedDuration::from_secs(seconds).saturating_add(jitter())
+    SignedDuration::from_secs(seconds).saturating_add(jitter(attempt, who))
 }
 
-fn jitter() -> SignedDuration {
-    let mut bytes = [0; 2];
-    // Without a random number there is no jitter; nothing else depends on it.
-    let drawn = aws_lc_rs::rand::fill(&mut bytes).is_ok();
-    let millis = if drawn { i64::from(u16::from_be_bytes(bytes)) % 1001 } else { 0 };
-    SignedDuration::from_millis(millis)
+/// 0 to 1000 ms out of the SHA-256 of who waits for which time.
+fn jitter(attempt: u32, who: u128) -> SignedDuration {
+    let mut context = digest::Context::new(&digest::SHA256);
+    context.update(&who.to_be_bytes());
+    context.update(&attempt.to_be_bytes());
+    let hash = context.finish();
+    let drawn = hash.as_ref().first_chunk().copied().map_or(0, u16::from_be_bytes);
+    SignedDuration::from_millis(i64::from(drawn) % 1001)
 }
 
 #[cfg(test)]
@@ -29,11 +33,11 @@ mod tests {
     #[test]
     fn f42_waits_triple_up_to_a_minute_with_up_to_a_second_of_jitter() {
         for (attempt, seconds) in [(0, 1), (1, 1), (2, 3), (3, 9), (4, 27), (5, 60), (u32::MAX, 60)] {
-            let wait = delay(attempt);
+            let wait = delay(attempt, 7);
             assert!(wait >= SignedDuration::from_secs(seconds), "{attempt}: {wait:?}");
             assert!(wait <= SignedDuration::from_secs(seconds + 1), "{attempt}: {wait:?}");
         }
-        let spread: std::collections::BTreeSet<_> = (0..50).map(|_| delay(1)).collect();
+        let spread: std::collections::BTreeSet<_> = (0..50).map(|who| delay(1, who)).collect();
         assert!(spread.len() > 10, "no jitter");
     }
 }

@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Consumer, Work,
-    attempt::{Keys, later, ours},
+    attempt::{Keys, later, ours, waiting},
 };
 use crate::{
     connector::{Act, Refusal},
@@ -27,11 +27,11 @@ pub(super) enum Hold {
 impl Hold {
     pub(super) fn settlement(self, target: &Target, now: Timestamp) -> Settlement {
         match self {
-            Self::Outage(reason) => Settlement::Waiting {
-                until: later(now, OUTAGE),
-                checkpoint: target.checkpoint.clone().unwrap_or_default(),
-                reason: Some(reason),
-            },
+            Self::Outage(reason) => waiting(target, later(now, OUTAGE), reason),
+            // It may be out already: the read-back says so as soon as there is a token again, or a person does.
+            Self::Gone(reason) if target.publish_answered() => {
+                Settlement::Unknown { until: later(now, OUTAGE), reason }
+            }
             Self::Gone(reason) => Settlement::Failed(reason),
         }
     }

@@ -239,5 +239,7 @@ fn wait_for_post(receives: u32) -> Option<SignedDuration> {
 /// The store did not answer: the message comes back, later each time.
 fn store_failed(error: &StoreError, message: &Message) -> Verdict {
     tracing::error!(error = %Chain(error), "the store did not answer; the message comes back");
-    Verdict::Return(backoff::delay(message.receives))
+    // Messages of one moment are told apart by their ids.
+    let who = message.id.bytes().fold(0_u128, |who, byte| who.wrapping_mul(257).wrapping_add(u128::from(byte)));
+    Verdict::Return(backoff::delay(message.receives, who))
 }

@@ -57,6 +57,7 @@ impl Consumer {
             not_before: sent_at,
             now,
             exclude: rivals.published,
+            checkpoint: target.checkpoint.clone().unwrap_or_default(),
         };
         let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);

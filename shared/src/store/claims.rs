@@ -1,6 +1,6 @@
 //! Claims: who may work on a target, decided by one conditional write.
 
-use aws_sdk_dynamodb::types::ReturnValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 
 use super::{Store, StoreError, from_row, millis, number, text, to_attribute};
@@ -63,7 +63,7 @@ impl Store {
         request: &ClaimRequest<'_>,
     ) -> Result<Result<Target, Target>, StoreError> {
         let ClaimRequest { post, target, spec, owner, now, lease_until, intent } = *request;
-        let ready = "version = :version AND attribute_not_exists(intent) AND \
+        let ready = "version = :version AND (attribute_not_exists(intent) OR intent.answered = :yes) AND \
             ((#state IN (:scheduled, :queued, :waiting, :retrying) AND \
             (attribute_not_exists(not_before) OR not_before <= :now)) OR \
             (#state = :running AND lease_until < :now))";
@@ -71,7 +71,8 @@ impl Store {
         let condition =
             if post.version == 1 { format!("attribute_not_exists(pk) OR ({ready})") } else { ready.to_owned() };
         let (set_intent, intent) = match intent {
-            Some(intent) => (", intent = :intent", Some(to_attribute("intent", intent)?)),
+            // An answered publish keeps its intent: its time and fingerprint are what a read-back would look for.
+            Some(intent) => (", intent = if_not_exists(intent, :intent)", Some(to_attribute("intent", intent)?)),
             None => ("", None),
         };
         let update = format!(
@@ -98,6 +99,7 @@ impl Store {
             .expression_attribute_values(":now", millis(now))
             .expression_attribute_values(":owner", text(owner))
             .expression_attribute_values(":lease_until", millis(lease_until))
+            .expression_attribute_values(":yes", AttributeValue::Bool(true))
             .expression_attribute_values(":one", number(1));
         for state in [State::Scheduled, State::Queued, State::Waiting, State::Retrying, State::Running] {
             builder = builder.expression_attribute_values(format!(":{}", state.name()), text(state.name()));

@@ -87,19 +87,24 @@ impl Store {
                 }
                 change.remove(&["intent", "checkpoint", "reason"]);
             }
-            Settlement::Waiting { checkpoint, .. } => {
+            Settlement::Waiting { checkpoint, publish_answered, .. } => {
                 if checkpoint.0.is_empty() {
                     change.remove(&["checkpoint"]);
                 } else {
                     change.set("checkpoint", to_attribute("checkpoint", checkpoint)?);
                 }
                 change.set("attempts", number(claimed.attempts.saturating_sub(1)));
-                change.remove(&["intent"]);
+                if *publish_answered {
+                    change.set("intent.answered", AttributeValue::Bool(true));
+                } else {
+                    change.remove(&["intent"]);
+                }
             }
-            Settlement::Retrying { .. } | Settlement::Expired(_) | Settlement::Queued { .. } => {
-                change.remove(&["intent", "checkpoint"]);
-            }
-            Settlement::Unknown { .. } | Settlement::NeedsReview(_) => {}
+            // What was prepared is still there: the next attempt goes on from it.
+            Settlement::Retrying { .. } => change.remove(&["intent"]),
+            Settlement::Expired(_) | Settlement::Queued { .. } => change.remove(&["intent", "checkpoint"]),
+            // From here on only the platform's own word counts, or a person's.
+            Settlement::Unknown { .. } | Settlement::NeedsReview(_) => change.remove(&["intent.answered"]),
             Settlement::Failed(_) => {
                 change.set("attention_group", text(keys::dead_letters(tenant)));
                 change.set("attention_at", text(keys::at(now, &sort)));
@@ -279,16 +284,22 @@ impl Change {
                 self.removes.push(stale);
             }
         }
-        let sets: Vec<String> = self.sets.iter().map(|(name, _)| format!("#{name} = :set_{name}")).collect();
-        let removes: Vec<String> = self.removes.iter().map(|name| format!("#{name}")).collect();
-        for (name, value) in self.sets {
-            builder = builder
-                .expression_attribute_names(format!("#{name}"), name)
-                .expression_attribute_values(format!(":set_{name}"), value);
+        let sets: Vec<String> =
+            self.sets.iter().map(|(name, _)| format!("{} = :set_{}", path(name), name.replace('.', "_"))).collect();
+        let removes: Vec<String> = self.removes.iter().map(|name| path(name)).collect();
+        let named = self.sets.iter().map(|(name, _)| *name).chain(self.removes.iter().copied());
+        for part in named.flat_map(|name| name.split('.')) {
+            builder = builder.expression_attribute_names(format!("#{part}"), part);
         }
-        for name in self.removes {
-            builder = builder.expression_attribute_names(format!("#{name}"), name);
+        for (name, value) in self.sets {
+            builder = builder.expression_attribute_values(format!(":set_{}", name.replace('.', "_")), value);
         }
         builder.update_expression(format!("SET {} REMOVE {} {also}", sets.join(", "), removes.join(", ")))
     }
+}
+
+/// A name as an expression spells it; a dot leads into a map.
+fn path(name: &str) -> String {
+    let parts: Vec<String> = name.split('.').map(|part| format!("#{part}")).collect();
+    parts.join(".")
 }

@@ -314,7 +314,8 @@ async fn a_platform_that_is_working_is_come_back_to() {
         })
     });
     let ended = bench.publish(&connector, FirstRecord::NotStored).await;
-    let expected = Ended::Waiting { delay: SignedDuration::from_secs(5), checkpoint: remembering("staged") };
+    let checkpoint = remembering("staged");
+    let expected = Ended::Waiting { delay: SignedDuration::from_secs(5), checkpoint, publish_answered: false };
     assert_eq!(ended, expected);
 }
 

@@ -95,6 +95,7 @@ impl Bench {
             not_before,
             now: SystemClock.now(),
             exclude: Vec::new(),
+            checkpoint: Checkpoint::default(),
         };
         let flow = self.connector.read_back(&self.app, fingerprint);
         self.flow(flow, Some(&self.page_token(page))).await.unwrap()

@@ -28,6 +28,7 @@ fn fingerprint() -> Fingerprint {
         not_before: "2026-11-21T10:00:00Z".parse().unwrap(),
         now: "2026-11-21T11:00:00Z".parse().unwrap(),
         exclude: Vec::new(),
+        checkpoint: Checkpoint::default(),
     }
 }
 

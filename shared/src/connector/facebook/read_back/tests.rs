@@ -2,7 +2,7 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{super::testing::*, *};
-use crate::content::Content;
+use crate::{connector::Checkpoint, content::Content};
 
 const SENT_AT: &str = "2026-11-21T10:00:00Z";
 const UNPROVEN: &str = "a post on the Page resembles this one and is not surely it";
@@ -15,6 +15,7 @@ fn fingerprint(content: Value) -> Fingerprint {
         not_before: SENT_AT.parse().unwrap(),
         now: "2026-11-21T10:01:00Z".parse().unwrap(),
         exclude: Vec::new(),
+        checkpoint: Checkpoint::default(),
     }
 }
 
