@@ -37,6 +37,16 @@ pub enum Code {
     IdempotencyMismatch,
     /// Nothing of the post is left to cancel.
     PostNotCancellable,
+    /// Something of the post has begun or ended: it can no longer be edited.
+    PostNotEditable,
+    /// The post has no such target.
+    TargetUnknown,
+    /// Nobody asks what became of the target, or the question was answered otherwise.
+    TargetNotInReview,
+    /// The request must name the version that it changes.
+    PreconditionRequired,
+    /// The post is at another version than the one that the request names.
+    PreconditionFailed,
     /// The webhook is not signed by the platform.
     SignatureInvalid,
     /// The verification handshake does not carry our token.
@@ -47,7 +57,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 22] = [
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::KeyUnknown,
@@ -62,6 +72,11 @@ impl Code {
         Self::ConnectionUnknown,
         Self::IdempotencyMismatch,
         Self::PostNotCancellable,
+        Self::PostNotEditable,
+        Self::TargetUnknown,
+        Self::TargetNotInReview,
+        Self::PreconditionRequired,
+        Self::PreconditionFailed,
         Self::SignatureInvalid,
         Self::HandshakeRefused,
         Self::Unavailable,
@@ -97,6 +112,13 @@ impl Code {
                 ("idempotency.mismatch", 422, "This Idempotency-Key was used with another body")
             }
             Self::PostNotCancellable => ("post.not_cancellable", 409, "Nothing of this post is left to cancel"),
+            Self::PostNotEditable => ("post.not_editable", 409, "The post has begun and can no longer be edited"),
+            Self::TargetUnknown => ("target.unknown", 404, "No such target"),
+            Self::TargetNotInReview => ("target.not_in_review", 409, "This target does not wait for a person's answer"),
+            Self::PreconditionRequired => {
+                ("precondition.required", 428, "The request must name the version it changes")
+            }
+            Self::PreconditionFailed => ("precondition.failed", 412, "The post is at another version"),
             Self::SignatureInvalid => ("webhook.signature_invalid", 401, "The webhook is not signed by the platform"),
             Self::HandshakeRefused => ("webhook.handshake_refused", 403, "The handshake does not carry our token"),
             Self::Unavailable => ("service.unavailable", 503, "postd cannot do this at the moment"),
@@ -120,6 +142,11 @@ impl Code {
             | Self::ConnectionUnknown
             | Self::IdempotencyMismatch
             | Self::PostNotCancellable
+            | Self::PostNotEditable
+            | Self::TargetUnknown
+            | Self::TargetNotInReview
+            | Self::PreconditionRequired
+            | Self::PreconditionFailed
             | Self::SignatureInvalid
             | Self::HandshakeRefused => Act::Caller,
         }

@@ -6,7 +6,7 @@ use url::Url;
 
 use crate::{
     connector::{Checkpoint, Published, Refusal},
-    ids::{ConnectionId, PostId, TargetId},
+    ids::{ConnectionId, KeyId, PostId, TargetId},
     platform::Platform,
 };
 
@@ -181,6 +181,46 @@ pub struct Target {
         skip_serializing_if = "Option::is_none"
     )]
     pub started_at: Option<Timestamp>,
+    /// Whose key called it off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cancelled_by: Option<KeyId>,
+    /// What a person said became of it, the last time that one was asked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resolved: Option<Resolved>,
+}
+
+impl Target {
+    /// Whether nothing has ever begun on it: neither a consumer nor a caller has decided anything.
+    #[must_use]
+    pub fn is_untouched(&self) -> bool {
+        self.fence == 0 && matches!(self.state, State::Scheduled | State::Queued)
+    }
+}
+
+/// What a person found at the platform.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "snake_case")]
+pub enum Answer {
+    /// It is out.
+    Published,
+    /// It is not out.
+    NotPublished,
+}
+
+/// A person's last answer to the question what became of a target.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Resolved {
+    /// What.
+    pub answer: Answer,
+    /// With whose key.
+    pub by: KeyId,
+    /// When.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// Under which `Idempotency-Key`: repeated, it does not answer the same question when it comes up anew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 impl Target {
@@ -277,7 +317,8 @@ impl Settlement {
     }
 }
 
-/// One line of a target's history beyond what its row tells: written only when something went wrong or had to wait.
+/// One line of a target's history beyond what its row tells: written only when something went wrong, had to wait, or was
+/// decided by a person.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LogEntry {
     /// Which target.
@@ -291,6 +332,9 @@ pub struct LogEntry {
     pub state: State,
     /// Which attempt it was.
     pub attempt: u32,
+    /// Whose key brought it about; if absent, postd or the platform did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<KeyId>,
     /// Why.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<Refusal>,
@@ -312,6 +356,22 @@ mod tests {
         for state in State::ALL {
             assert_eq!(serde_json::to_value(state).unwrap(), state.name());
         }
+    }
+
+    #[test]
+    fn f83_rows_of_the_first_builds_are_read() {
+        let entry: LogEntry = serde_json::from_str(
+            r#"{"target":"t1","fence":3,"at":1795255200000,"state":"retrying","attempt":1,"until":1795255201000}"#,
+        )
+        .unwrap();
+        assert_eq!((entry.fence, entry.by), (3, None));
+        let target: Target = serde_json::from_str(
+            r#"{"post":"post_00000000000000000000000000000002","target":"t1","version":1,"state":"cancelled","fence":1,
+                "platform":"facebook","connection":"con_00000000000000000000000000000003","destination":"1",
+                "created_at":1795255200000,"updated_at":1795255200000}"#,
+        )
+        .unwrap();
+        assert_eq!((target.state, target.cancelled_by, target.resolved), (State::Cancelled, None, None));
     }
 
     #[test]

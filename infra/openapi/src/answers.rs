@@ -106,6 +106,11 @@ fn refused(code: Code, detail: &str) -> Problem {
         | Code::ConnectionUnknown
         | Code::IdempotencyMismatch
         | Code::PostNotCancellable
+        | Code::PostNotEditable
+        | Code::TargetUnknown
+        | Code::TargetNotInReview
+        | Code::PreconditionRequired
+        | Code::PreconditionFailed
         | Code::SignatureInvalid
         | Code::HandshakeRefused
         | Code::Unavailable => Problem::new(code, detail),

@@ -33,6 +33,28 @@ pub(crate) fn new_posts() -> [(&'static str, Value); 3] {
     ]
 }
 
+pub(crate) fn changes() -> [(&'static str, Value); 3] {
+    [
+        ("another time", json!({"schedule": {"local": "2026-12-24T20:00:00", "zone": "Europe/Berlin"}})),
+        ("now", json!({"schedule": null})),
+        (
+            "other words, and none of its own for a target",
+            json!({
+                "content": {"text": "Our winter menu is here, with soup.", "link": "https://www.example.com/menu"},
+                "targets": [{"target": "t1", "content": null}],
+            }),
+        ),
+    ]
+}
+
+pub(crate) fn resolutions() -> [(&'static str, Value); 2] {
+    let url = "https://www.facebook.com/100200300400/posts/500600700800";
+    [
+        ("it is out", json!({"as": "published", "url": url, "remote_id": "100200300400_500600700800"})),
+        ("it is not", json!({"as": "not_published"})),
+    ]
+}
+
 pub(crate) fn new_sessions() -> [(&'static str, Value); 2] {
     let return_url = "https://app.example.com/settings/connections";
     [
@@ -84,8 +106,30 @@ pub(crate) fn published() -> Value {
     post("published", &target)
 }
 
+pub(crate) fn moved() -> Value {
+    let mut moved = post(
+        "scheduled",
+        &json!({
+            "attempts": 0,
+            "next_at": "2026-12-24T19:00:00Z",
+            "updated_at": "2026-11-21T10:05:00Z",
+        }),
+    );
+    if let Some(moved) = moved.as_object_mut() {
+        moved.insert("schedule".to_owned(), json!({"local": "2026-12-24T20:00:00", "zone": "Europe/Berlin"}));
+        moved.insert("scheduled_at".to_owned(), "2026-12-24T19:00:00Z".into());
+        moved.insert("not_after".to_owned(), "2026-12-25T01:00:00Z".into());
+    }
+    moved
+}
+
 pub(crate) fn cancelled() -> Value {
-    post("cancelled", &json!({"attempts": 0, "updated_at": "2026-11-21T10:00:30Z"}))
+    let reason = json!({
+        "code": "post.cancelled",
+        "message": "It was called off; it was not published.",
+        "act": "nobody",
+    });
+    post("cancelled", &json!({"attempts": 0, "reason": reason, "updated_at": "2026-11-21T10:00:30Z"}))
 }
 
 pub(crate) fn posts() -> Value {
@@ -129,7 +173,7 @@ pub(crate) fn timeline() -> Value {
                 "at": "2026-11-21T10:00:00.9Z",
                 "event": "retrying",
                 "target": "t1",
-                "by": "postd",
+                "by": "platform",
                 "attempt": 1,
                 "reason": overloaded(),
                 "next_at": "2026-11-21T10:00:02.3Z",

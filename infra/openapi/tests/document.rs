@@ -5,7 +5,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
-use shared::{connect::NewSession, problem::Code, publish::NewPost};
+use shared::{
+    connect::NewSession,
+    problem::Code,
+    publish::{NewPost, PostChanges},
+    read::Resolution,
+};
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
 
@@ -153,6 +158,14 @@ fn examples_of_bodies_can_be_sent() {
                 "POST /v1/posts" | "POST /v1/posts/validate" => {
                     serde_json::from_value::<NewPost>(value).unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
                 }
+                "PATCH /v1/posts/{post}" => {
+                    serde_json::from_value::<PostChanges>(value)
+                        .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
+                }
+                "POST /v1/posts/{post}/targets/{target}/resolve" => {
+                    serde_json::from_value::<Resolution>(value)
+                        .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
+                }
                 "POST /v1/connect/sessions" => {
                     serde_json::from_value::<NewSession>(value)
                         .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
@@ -162,7 +175,7 @@ fn examples_of_bodies_can_be_sent() {
             sent += 1;
         }
     }
-    assert_eq!(sent, 8);
+    assert_eq!(sent, 13);
 }
 
 #[test]

@@ -35,6 +35,14 @@ pub struct Refusal {
     pub act: Act,
 }
 
+impl Refusal {
+    /// One of ours: no platform had a part in it.
+    #[must_use]
+    pub fn ours(code: &str, act: Act, message: &str) -> Self {
+        Self { code: code.into(), message: message.into(), platform_code: None, trace_id: None, act }
+    }
+}
+
 /// A call that did not bring what it should.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectorError {

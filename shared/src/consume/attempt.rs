@@ -23,6 +23,10 @@ const HELD: SignedDuration = SignedDuration::from_mins(15);
 /// The longest wait that a message can carry; what is later waits in the `due` index.
 const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
+/// What is further ahead than this is a time and no lease, so it has an entry in the `due` index: its message can go. A
+/// message that came back until then would use up its receives and end among the dead letters.
+const DISPATCH_CARES: SignedDuration = SignedDuration::from_hours(1);
+
 /// What calls to a platform are made with.
 pub(super) struct Keys {
     pub(super) token: AccessToken,
@@ -48,6 +52,10 @@ impl Consumer {
         let target = match self.claim(work, &owner, now, intent.as_ref()).await? {
             Claim::Won(target) => target,
             Claim::ReadBack(target) => return self.read_back(work, &target, keys).await,
+            Claim::NotYet(until) if until.duration_since(now) > DISPATCH_CARES => {
+                tracing::debug!(%until, "too early by far; dispatch sends another job when the time comes");
+                return Ok(Verdict::Done);
+            }
             Claim::NotYet(until) => {
                 return Ok(Verdict::Return(until.duration_since(now).max(SignedDuration::from_secs(1))));
             }
@@ -283,6 +291,7 @@ fn entry(target: &Target, settlement: &Settlement, at: Timestamp) -> LogEntry {
         at,
         state: settlement.state(),
         attempt: target.attempts,
+        by: None,
         reason: settlement.reason().cloned(),
         until: settlement.until(),
     }
@@ -313,5 +322,5 @@ fn metric(settlement: &Settlement) -> Option<Metric> {
 
 /// A refusal in our own words.
 pub(super) fn ours(code: &str, act: Act, message: &str) -> Refusal {
-    Refusal { code: code.into(), message: message.into(), platform_code: None, trace_id: None, act }
+    Refusal::ours(code, act, message)
 }

@@ -207,8 +207,15 @@ impl Consumer {
             return Verdict::Done;
         }
         if job.version > post.version {
-            // The read was served by a replica that has not seen the edit yet.
-            return Verdict::Return(SignedDuration::from_secs(1));
+            // Jobs of an edit are sent before it, too: it is about to be made, a replica has not seen it yet, or it never
+            // was. In the last case the edit's caller knows, and the job of the version that stands does the work.
+            return wait_for_post(message.receives).map_or_else(
+                || {
+                    tracing::warn!(version = job.version, "a job of an edit that was not made is dropped");
+                    Verdict::Done
+                },
+                Verdict::Return,
+            );
         }
         let Some(spec) = post.target(job.target) else {
             tracing::error!("a job names a target that its post does not have");
@@ -223,8 +230,8 @@ impl Consumer {
 }
 
 /// Jobs are sent before their post is stored, so a job may be faster than its post: at first it comes back at once. All
-/// waits together outlast the function that accepts posts; a job that has no post then will never have one, and its
-/// caller, who got no answer, has asked again.
+/// waits together outlast the function that accepts and edits posts; a job that has no post then will never have one, and
+/// its caller, who got no answer, has asked again. The same goes for the version that an edit makes.
 fn wait_for_post(receives: u32) -> Option<SignedDuration> {
     let seconds = match receives {
         0 | 1 => 0,

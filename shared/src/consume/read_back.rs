@@ -110,6 +110,7 @@ fn found(target: &Target, at: jiff::Timestamp) -> LogEntry {
         at,
         state: State::Published,
         attempt: target.attempts,
+        by: None,
         reason: Some(ours(
             "read_back.found",
             Act::Nobody,

@@ -8,8 +8,10 @@ use serde::de::DeserializeOwned;
 use url::Url;
 
 pub mod gateway;
+mod precondition;
 mod response;
 
+pub use precondition::at_another_version;
 pub use response::Response;
 
 use crate::{
@@ -99,6 +101,22 @@ impl Request {
                 ))
             }
         }
+    }
+
+    /// The `Idempotency-Key`, if the caller sent one.
+    ///
+    /// # Errors
+    /// 400: not 1 to 255 visible ASCII characters.
+    pub fn idempotency_key(&self) -> Result<Option<&str>, Problem> {
+        if !self.headers.contains_key("idempotency-key") {
+            return Ok(None);
+        }
+        gateway::header(&self.headers, "idempotency-key")
+            .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
+            .map(Some)
+            .ok_or_else(|| {
+                Problem::new(Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters.")
+            })
     }
 
     /// A cookie's value.

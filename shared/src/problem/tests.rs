@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 24] = [
+const FAMILIES: [&str; 26] = [
     "app",
     "attempts",
     "body",
@@ -22,10 +22,12 @@ const FAMILIES: [&str; 24] = [
     "not_after",
     "platform",
     "post",
+    "precondition",
     "publish",
     "query",
     "read_back",
     "return_url",
+    "review",
     "route",
     "schedule",
     "service",

@@ -1,26 +1,26 @@
-//! Accepting posts: validate, reserve, enqueue. Long work never happens here, and the answer is always 202.
+//! Accepting posts and editing them: validate, enqueue, store. Long work never happens here.
 
 use std::sync::Arc;
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+mod edit;
 mod request;
 mod validate;
 
-pub use request::{NewPost, NewTarget};
+pub use request::{NewPost, NewTarget, PostChanges, TargetChange};
 use validate::Validated;
 
 use crate::{
     clock::Clock,
     connector::canonical::{canonical, sha256_hex},
     connectors::Connectors,
-    http::{Caller, Request, Response, gateway},
+    http::{Caller, Request, Response},
     ids::PostId,
-    post::{Planned, Post},
+    post::{Planned, Post, default_not_after},
     problem::{Code, Fault, Problem},
     queue::{Delay, Job, Queue},
-    schedule::DEFAULT_PATIENCE,
     store::{Reservation, Store},
     telemetry::Chain,
     view::PostView,
@@ -52,6 +52,7 @@ impl Publisher {
     pub async fn handle(&self, request: Request) -> Result<Response, Problem> {
         match request.route.as_str() {
             "POST /v1/posts" => self.create(&request).await,
+            "PATCH /v1/posts/{post}" => self.edit(&request).await,
             "POST /v1/posts/validate" => self.validate(&request).await,
             _ => Err(Problem::new(Code::RouteUnknown, "This function does not know the route.")),
         }
@@ -59,7 +60,7 @@ impl Publisher {
 
     async fn create(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
-        let key = idempotency_key(request)?;
+        let key = request.idempotency_key()?;
         let wanted: NewPost = request.json()?;
         let now = self.now();
         let fingerprint = request_fingerprint(&wanted);
@@ -95,6 +96,7 @@ impl Publisher {
     ) -> Result<Response, Problem> {
         match self.store.post(caller.tenant, id, true).await.map_err(unavailable)? {
             Some(earlier) if earlier.request_fingerprint == fingerprint => {
+                let earlier = self.store.as_accepted(caller.tenant, earlier).await.map_err(unavailable)?;
                 Ok(accepted(&earlier).with_header("idempotency-replayed", "true"))
             }
             Some(_) => Err(mismatch()),
@@ -111,8 +113,8 @@ impl Publisher {
     }
 
     /// Sends the jobs of a post that goes out soon, before the post is stored: a crash in between leaves messages without
-    /// a post, which the consumer drops, and a caller without an answer, who asks again. What goes out later is sent by
-    /// dispatch.
+    /// a post or of a version that it never had, which the consumer drops, and a caller without an answer, who asks again.
+    /// What goes out later is sent by dispatch.
     async fn enqueue(&self, caller: &Caller, post: &Post, now: Timestamp) -> Result<(), Problem> {
         let wait = post.planned.as_ref().map_or(SignedDuration::ZERO, |planned| planned.at.duration_since(now));
         if wait > LOOK_AHEAD {
@@ -125,7 +127,7 @@ impl Publisher {
             .collect();
         let unsent = |error: &(dyn std::error::Error + 'static)| {
             tracing::error!(error = %Chain(error), "jobs could not be sent");
-            Problem::new(Code::Unavailable, "Nothing was accepted; send the same request again.")
+            Problem::new(Code::Unavailable, "Nothing was done; send the same request again.")
         };
         match jobs.as_slice() {
             [job] => self.queue.send(job, delay).await.map_err(|error| unsent(&error)),
@@ -168,7 +170,8 @@ fn build(id: PostId, caller: Caller, request_fingerprint: String, validated: Val
         targets,
         created_at: now,
         planned,
-        not_after: not_after.unwrap_or_else(|| goes_out.saturating_add(DEFAULT_PATIENCE).unwrap_or(Timestamp::MAX)),
+        not_after: not_after.unwrap_or_else(|| default_not_after(goes_out)),
+        not_after_given: not_after.is_some(),
         accepted_by: caller.key,
         request_fingerprint,
     }
@@ -184,26 +187,13 @@ fn due_at(post: &Post, now: Timestamp) -> Option<Timestamp> {
 fn accepted(post: &Post) -> Response {
     let view = PostView::accepted(post);
     let location = format!("/v1/posts/{}", post.id);
-    Response::json(202, &view).with_header("location", location)
+    Response::json(202, &view).with_header("location", location).at_version(post.version)
 }
 
 /// What tells one request from another: neither the order of its fields nor its white space counts.
 fn request_fingerprint(wanted: &NewPost) -> String {
     // Plain data with text keys: writing it as JSON cannot fail.
     sha256_hex(&canonical(&serde_json::to_value(wanted).unwrap_or_default()))
-}
-
-/// The `Idempotency-Key`, if the caller sent one.
-fn idempotency_key(request: &Request) -> Result<Option<&str>, Problem> {
-    if !request.headers.contains_key("idempotency-key") {
-        return Ok(None);
-    }
-    gateway::header(&request.headers, "idempotency-key")
-        .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
-        .map(Some)
-        .ok_or_else(|| {
-            Problem::new(Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters.")
-        })
 }
 
 fn mismatch() -> Problem {
@@ -213,5 +203,5 @@ fn mismatch() -> Problem {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn unavailable(error: crate::store::StoreError) -> Problem {
     tracing::error!(error = %Chain(&error), "the store did not answer");
-    Problem::new(Code::Unavailable, "It is not known whether the post was accepted; send the same request again.")
+    Problem::new(Code::Unavailable, "It is not known whether anything was done; send the same request again.")
 }

@@ -1,8 +1,12 @@
 //! What a caller sends. Unknown fields are refused: a misspelt `schedule` must not publish at once.
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
-use crate::{content::Content, ids::ConnectionId, schedule::Schedule};
+use crate::{
+    content::Content,
+    ids::{ConnectionId, TargetId},
+    schedule::Schedule,
+};
 
 /// A post to publish.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -35,4 +39,47 @@ pub struct NewTarget {
     /// What to publish here instead of the post's content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
+}
+
+/// What shall change of a post. What is not named stays as it is; at least one field must be named. The places that a post
+/// goes to cannot change: cancel it and create another.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct PostChanges {
+    /// What to publish instead, as a whole.
+    #[serde(default, deserialize_with = "named")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Content, required = false))]
+    pub content: Option<Content>,
+    /// When instead; at once if null.
+    #[serde(default, deserialize_with = "named")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Schedule>))]
+    pub schedule: Option<Option<Schedule>>,
+    /// Past this instant nothing goes out any more; six hours after the time of the post if null. What was once chosen stays
+    /// when the time of the post changes; what was not moves with it.
+    #[serde(default, deserialize_with = "named")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub not_after: Option<Option<String>>,
+    /// Content for single targets alone.
+    #[serde(default)]
+    pub targets: Vec<TargetChange>,
+}
+
+/// What shall change of one target.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct TargetChange {
+    /// Which: `t1`, `t2`, …
+    #[cfg_attr(feature = "openapi", schema(value_type = String, example = "t1"))]
+    pub target: TargetId,
+    /// What to publish here instead of the post's content; the post's content if null.
+    #[serde(deserialize_with = "Option::deserialize")]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub content: Option<Content>,
+}
+
+/// Tells a field that is null from one that is not there.
+fn named<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }

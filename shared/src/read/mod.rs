@@ -1,15 +1,18 @@
-//! Reads, and the one change that a reader makes: calling a post off.
+//! Reads, and what people decide about posts that are under way: calling off, and saying what became of them.
 
 use std::sync::Arc;
 
 use serde::Serialize;
 
+mod cancel;
 mod health;
 mod listing;
+mod resolve;
 mod timeline;
 
 pub use health::{ComponentView, HealthView, QueueHealthView};
 pub use listing::PostsView;
+pub use resolve::Resolution;
 pub use timeline::{TimelineEntry, TimelineView};
 
 use crate::{
@@ -19,7 +22,7 @@ use crate::{
     ids::{ConnectionId, PostId},
     problem::{Code, Problem},
     queue::{DeadLetters, Queue},
-    store::{Cancellation, PostSummary, Store, StoreError},
+    store::{PostSummary, Store, StoreError},
     telemetry::Chain,
     view::{ConnectionView, PostView, ReasonView},
 };
@@ -90,6 +93,7 @@ impl Reader {
             "GET /v1/posts" => self.posts(&request).await,
             "GET /v1/posts/{post}" => self.post(&request).await,
             "DELETE /v1/posts/{post}" => self.cancel(&request).await,
+            "POST /v1/posts/{post}/targets/{target}/resolve" => self.resolve(&request).await,
             "GET /v1/posts/{post}/timeline" => self.timeline(&request).await,
             "GET /v1/connections" => self.connections(&request).await,
             "GET /v1/connections/{connection}" => self.connection(&request).await,
@@ -101,7 +105,7 @@ impl Reader {
     }
 
     async fn post(&self, request: &Request) -> Result<Response, Problem> {
-        Ok(Response::json(200, &PostView::current(&self.summary(request).await?)))
+        Ok(shown(&self.summary(request).await?))
     }
 
     /// The post that the path names, if it is the caller's.
@@ -110,28 +114,6 @@ impl Reader {
         let id: PostId = request.parameter("post", Code::PostUnknown)?;
         let found = self.store.post_with_targets(caller.tenant, id).await.map_err(store_failed)?;
         found.ok_or_else(|| Problem::new(Code::PostUnknown, "None of your posts has this id."))
-    }
-
-    async fn cancel(&self, request: &Request) -> Result<Response, Problem> {
-        let caller = request.caller()?;
-        let summary = self.summary(request).await?;
-        let now = self.clock.now();
-        let mut cancelled = 0_usize;
-        for target in summary.post.targets() {
-            let outcome = self.store.cancel(caller.tenant, &summary.post, target, now).await.map_err(store_failed)?;
-            match outcome {
-                Cancellation::Done => cancelled += 1,
-                Cancellation::TooLate(state) => {
-                    tracing::info!(post = %summary.post.id, target = %target.0, state = state.name(), "too late to cancel");
-                }
-            }
-        }
-        let current = self.summary(request).await?;
-        if cancelled == 0 {
-            let text = format!("It is {}: every target has begun or ended.", PostView::current(&current).state.name());
-            return Err(Problem::new(Code::PostNotCancellable, text));
-        }
-        Ok(Response::json(200, &PostView::current(&current)))
     }
 
     async fn connections(&self, request: &Request) -> Result<Response, Problem> {
@@ -172,13 +154,20 @@ impl Reader {
     }
 }
 
+/// A post as it stands.
+fn shown(summary: &PostSummary) -> Response {
+    Response::json(200, &PostView::current(summary)).at_version(summary.post.version)
+}
+
 /// No route took the request. API Gateway cannot tell a wrong method from a wrong path, so we do.
 fn nothing_there(request: &Request) -> Problem {
     let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     let known = match words.as_slice() {
         ["v1", "posts"] | ["webhooks", _] => "GET, POST",
-        ["v1", "posts", "validate"] | ["v1", "connect", "sessions"] => "POST",
-        ["v1", "posts", _] => "GET, DELETE",
+        ["v1", "posts", "validate"] | ["v1", "connect", "sessions"] | ["v1", "posts", _, "targets", _, "resolve"] => {
+            "POST"
+        }
+        ["v1", "posts", _] => "GET, PATCH, DELETE",
         ["v1", "posts", _, "timeline"]
         | ["v1", "connections" | "dead-letters"]
         | ["v1", "connections", _]

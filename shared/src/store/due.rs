@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::ReturnValue;
 use jiff::Timestamp;
 
-use super::{Connection, Item, Store, StoreError, from_row, keys, text, unavailable};
+use super::{Connection, Item, Store, StoreError, from_row, keys, number, text, unavailable};
 use crate::{
     ids::{ConnectionId, TenantId},
     target::Target,
@@ -55,7 +55,10 @@ impl Store {
         let builder = self
             .update_target(due.tenant, target.created_at, target.post, target.target)
             .update_expression("SET due_at = :to")
-            .condition_expression("due_at = :entry")
+            // An edit to the same time leaves the entry as it is; the job that was sent for the old version is nothing
+            // to wait for.
+            .condition_expression("due_at = :entry AND version = :version")
+            .expression_attribute_values(":version", number(target.version))
             .expression_attribute_values(":to", text(keys::at(to, &sort)))
             .expression_attribute_values(":entry", text(&due.entry));
         Ok(self.conditional("postpone a reminder", builder).await?.is_ok())

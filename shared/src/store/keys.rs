@@ -17,6 +17,9 @@ pub(super) fn tenant(tenant: Tenant) -> String {
 
 pub(super) const TENANT: &str = "TENANT";
 pub(super) const POST: &str = "POST";
+/// A post as it was accepted, once it has been edited.
+pub(super) const ACCEPTED: &str = "ACCEPTED";
+pub(super) const EDIT_PREFIX: &str = "EDIT#";
 pub(super) const SESSION: &str = "SESSION";
 pub(super) const CONNECTION_PREFIX: &str = "CONN#";
 
@@ -50,6 +53,11 @@ pub(super) fn targets_of(created_at: Timestamp, post: PostId) -> String {
 
 pub(super) fn log(target: TargetId, fence: u64) -> String {
     format!("TARGET#{target}#LOG#{fence:06}")
+}
+
+/// The edit that made `version`.
+pub(super) fn edit(version: u64) -> String {
+    format!("{EDIT_PREFIX}{version:06}")
 }
 
 pub(super) fn session(state_hash: &str) -> String {

@@ -87,7 +87,7 @@ impl Store {
         }
         let earlier: Post = from_row("post", earlier)?;
         if earlier.request_fingerprint == post.request_fingerprint {
-            Ok(Reservation::Replay(Box::new(earlier)))
+            Ok(Reservation::Replay(Box::new(self.as_accepted(tenant, earlier).await?)))
         } else {
             Ok(Reservation::Mismatch)
         }
@@ -102,13 +102,8 @@ impl Store {
         due_at: Timestamp,
     ) -> Result<Option<Item>, StoreError> {
         let mut writes = vec![self.put_if_absent(row)?];
-        for target in planned_targets(post) {
-            let sort = keys::target(post.created_at, post.id, target.target);
-            let due = keys::at(due_at, &sort);
-            let mut row = to_row("target", keys::day(tenant, post.created_at), sort, &target)?;
-            row.insert("due_shard".into(), text(keys::due_targets(post.id)));
-            row.insert("due_at".into(), text(due));
-            writes.push(self.put_if_absent(row)?);
+        for target in untouched_targets(post, post.created_at) {
+            writes.push(self.put_if_absent(due_row(tenant, &target, due_at)?)?);
         }
         let outcome = self
             .client
@@ -321,19 +316,30 @@ impl Store {
     }
 }
 
-/// The rows that a scheduled post begins with.
-fn planned_targets(post: &Post) -> impl Iterator<Item = Target> {
-    post.targets().map(|(target, spec)| Target {
+/// The row of a target that dispatch looks at from `due_at` on.
+pub(super) fn due_row(tenant: Tenant, target: &Target, due_at: Timestamp) -> Result<Item, StoreError> {
+    let sort = keys::target(target.created_at, target.post, target.target);
+    let due = keys::at(due_at, &sort);
+    let mut row = to_row("target", keys::day(tenant, target.created_at), sort, target)?;
+    row.insert("due_shard".into(), text(keys::due_targets(target.post)));
+    row.insert("due_at".into(), text(due));
+    Ok(row)
+}
+
+/// The rows that a scheduled post begins with, and those that an edit begins anew with.
+pub(super) fn untouched_targets(post: &Post, updated_at: Timestamp) -> impl Iterator<Item = Target> {
+    let state = if post.planned.is_some() { State::Scheduled } else { State::Queued };
+    post.targets().map(move |(target, spec)| Target {
         post: post.id,
         target,
         version: post.version,
-        state: State::Scheduled,
+        state,
         fence: 0,
         platform: spec.platform,
         connection: spec.connection,
         destination: spec.destination.clone(),
         created_at: post.created_at,
-        updated_at: post.created_at,
+        updated_at,
         attempts: 0,
         owner: None,
         lease_until: None,
@@ -344,6 +350,8 @@ fn planned_targets(post: &Post) -> impl Iterator<Item = Target> {
         url: None,
         reason: None,
         started_at: None,
+        cancelled_by: None,
+        resolved: None,
     })
 }
 

@@ -1,4 +1,6 @@
-//! Targets: settled and cancelled by one conditional write each. (Claims are in `claims`.)
+//! Targets: settled and cancelled by one conditional write each. (Claims are in `claims`, a person's answers in `reviews`.)
+
+use std::collections::HashMap;
 
 use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
@@ -8,8 +10,8 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Item, Store, StoreError, from_row, keys, millis, number, text, to_attribute, unavailable};
 use crate::{
-    connector::Checkpoint,
-    ids::{PostId, TargetId},
+    connector::{Act, Checkpoint, Refusal},
+    ids::{KeyId, PostId, TargetId},
     post::{Post, TargetSpec},
     target::{Intent, Settlement, State, Target},
     tenant::Tenant,
@@ -31,6 +33,8 @@ pub enum Cancellation {
     Done,
     /// Too late; it stands like this.
     TooLate(State),
+    /// The post was edited in the meantime; nothing was changed.
+    Edited,
 }
 
 /// A target that failed for good, as the list of dead letters shows it.
@@ -151,9 +155,12 @@ impl Store {
         tenant: Tenant,
         post: &Post,
         (target, spec): (TargetId, &TargetSpec),
-        now: Timestamp,
+        (by, now): (KeyId, Timestamp),
     ) -> Result<Cancellation, StoreError> {
         let mut change = Change::new(State::Cancelled, now);
+        let reason = Refusal::ours("post.cancelled", Act::Nobody, "It was called off; it was not published.");
+        change.set("reason", to_attribute("reason", &reason)?);
+        change.set("cancelled_by", text(by));
         change.set("version", number(post.version));
         change.set("post", text(post.id));
         change.set("target", text(target));
@@ -165,7 +172,7 @@ impl Store {
             .apply_with(self.update_target(tenant, post.created_at, post.id, target), "ADD fence :one")
             .expression_attribute_values(":one", number(1))
             .condition_expression(
-                "attribute_not_exists(pk) OR (attribute_not_exists(intent) AND \
+                "attribute_not_exists(pk) OR (version = :set_version AND attribute_not_exists(intent) AND \
                  #state IN (:scheduled, :queued, :waiting, :retrying))",
             );
         let builder = [State::Scheduled, State::Queued, State::Waiting, State::Retrying]
@@ -176,8 +183,14 @@ impl Store {
         Ok(match self.conditional("cancel a target", builder).await? {
             Ok(_) => Cancellation::Done,
             Err(item) => {
-                let state = from_row::<Target>("target", item)?.state;
-                if state == State::Cancelled { Cancellation::Done } else { Cancellation::TooLate(state) }
+                let found: Target = from_row("target", item)?;
+                if found.state == State::Cancelled {
+                    Cancellation::Done
+                } else if found.version == post.version {
+                    Cancellation::TooLate(found.state)
+                } else {
+                    Cancellation::Edited
+                }
             }
         })
     }
@@ -250,13 +263,13 @@ impl Store {
 const REMINDER: SignedDuration = SignedDuration::from_secs(60);
 
 /// One update expression in the making: every change sets the state and its time, and lifts the lease.
-struct Change {
+pub(super) struct Change {
     sets: Vec<(&'static str, AttributeValue)>,
     removes: Vec<&'static str>,
 }
 
 impl Change {
-    fn new(state: State, now: Timestamp) -> Self {
+    pub(super) fn new(state: State, now: Timestamp) -> Self {
         let mut change = Self { sets: Vec::new(), removes: Vec::new() };
         change.set("state", text(state.name()));
         change.set("updated_at", millis(now));
@@ -264,11 +277,11 @@ impl Change {
         change
     }
 
-    fn set(&mut self, name: &'static str, value: AttributeValue) {
+    pub(super) fn set(&mut self, name: &'static str, value: AttributeValue) {
         self.sets.push((name, value));
     }
 
-    fn remove(&mut self, names: &[&'static str]) {
+    pub(super) fn remove(&mut self, names: &[&'static str]) {
         self.removes.extend(names);
     }
 
@@ -276,8 +289,19 @@ impl Change {
         self.apply_with(builder, "")
     }
 
+    fn apply_with(self, mut builder: UpdateItemFluentBuilder, also: &str) -> UpdateItemFluentBuilder {
+        let Expression { update, names, values } = self.expression(also);
+        for (placeholder, name) in names {
+            builder = builder.expression_attribute_names(placeholder, name);
+        }
+        for (placeholder, value) in values {
+            builder = builder.expression_attribute_values(placeholder, value);
+        }
+        builder.update_expression(update)
+    }
+
     /// Every name goes through a placeholder: half of the plain words are reserved in DynamoDB.
-    fn apply_with(mut self, mut builder: UpdateItemFluentBuilder, also: &str) -> UpdateItemFluentBuilder {
+    pub(super) fn expression(mut self, also: &str) -> Expression {
         // What is not set anew about time and place is stale.
         for stale in ["not_before", "due_shard", "due_at"] {
             if !self.sets.iter().any(|(name, _)| *name == stale) {
@@ -288,13 +312,16 @@ impl Change {
             self.sets.iter().map(|(name, _)| format!("{} = :set_{}", path(name), name.replace('.', "_"))).collect();
         let removes: Vec<String> = self.removes.iter().map(|name| path(name)).collect();
         let named = self.sets.iter().map(|(name, _)| *name).chain(self.removes.iter().copied());
-        for part in named.flat_map(|name| name.split('.')) {
-            builder = builder.expression_attribute_names(format!("#{part}"), part);
+        let parts = named.flat_map(|name| name.split('.'));
+        Expression {
+            update: format!("SET {} REMOVE {} {also}", sets.join(", "), removes.join(", ")),
+            names: parts.map(|part| (format!("#{part}"), part.to_owned())).collect(),
+            values: self
+                .sets
+                .into_iter()
+                .map(|(name, value)| (format!(":set_{}", name.replace('.', "_")), value))
+                .collect(),
         }
-        for (name, value) in self.sets {
-            builder = builder.expression_attribute_values(format!(":set_{}", name.replace('.', "_")), value);
-        }
-        builder.update_expression(format!("SET {} REMOVE {} {also}", sets.join(", "), removes.join(", ")))
     }
 }
 
@@ -302,4 +329,11 @@ impl Change {
 fn path(name: &str) -> String {
     let parts: Vec<String> = name.split('.').map(|part| format!("#{part}")).collect();
     parts.join(".")
+}
+
+/// A change as DynamoDB wants it.
+pub(super) struct Expression {
+    pub(super) update: String,
+    pub(super) names: HashMap<String, String>,
+    pub(super) values: HashMap<String, AttributeValue>,
 }

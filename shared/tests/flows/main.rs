@@ -4,8 +4,12 @@
 
 mod connect;
 mod costs;
+mod edits;
+mod orders;
 mod publish;
 mod refusals;
+mod reviews;
+mod schedules;
 mod unknown;
 mod webhooks;
 mod world;

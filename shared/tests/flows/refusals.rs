@@ -103,11 +103,18 @@ async fn f09_what_belongs_to_another_tenant_does_not_exist() {
         ("GET /v1/posts/{post}", format!("/v1/posts/{post}"), "post.unknown"),
         ("DELETE /v1/posts/{post}", format!("/v1/posts/{post}"), "post.unknown"),
         ("GET /v1/posts/{post}/timeline", format!("/v1/posts/{post}/timeline"), "post.unknown"),
+        (
+            "POST /v1/posts/{post}/targets/{target}/resolve",
+            format!("/v1/posts/{post}/targets/t1/resolve"),
+            "post.unknown",
+        ),
         ("GET /v1/connections/{connection}", format!("/v1/connections/{connection}"), "connection.unknown"),
     ] {
         let problem = world.read(route, &path).await.unwrap_err();
         assert_eq!((problem.status, problem.code), (404, code), "{route}");
     }
+    let problem = crate::edits::edit(&world, &post, "1", &json!({ "schedule": null })).await.unwrap_err();
+    assert_eq!((problem.status, problem.code), (404, "post.unknown"));
     for (route, field) in
         [("GET /v1/posts", "posts"), ("GET /v1/connections", "connections"), ("GET /v1/dead-letters", "dead_letters")]
     {
@@ -129,6 +136,7 @@ async fn nobody_gets_401_on_every_route_that_belongs_to_a_tenant() {
             "GET /v1/posts/{post}",
             "DELETE /v1/posts/{post}",
             "GET /v1/posts/{post}/timeline",
+            "POST /v1/posts/{post}/targets/{target}/resolve",
             "GET /v1/connections",
             "GET /v1/connections/{connection}",
             "GET /v1/dead-letters",
@@ -138,7 +146,7 @@ async fn nobody_gets_401_on_every_route_that_belongs_to_a_tenant() {
             let problem = world.reader.handle(request).await.unwrap_err();
             assert_eq!((problem.status, problem.code), (401, refusal.name()), "{route}");
         }
-        for route in ["POST /v1/posts", "POST /v1/posts/validate"] {
+        for route in ["POST /v1/posts", "POST /v1/posts/validate", "PATCH /v1/posts/{post}"] {
             let mut request = world.request(route, "/x", &json!({}));
             request.caller = Err(refusal);
             assert_eq!(world.publisher.handle(request).await.unwrap_err().status, 401, "{route}");

@@ -284,6 +284,14 @@ impl World {
         id.into_owned()
     }
 
+    /// A connection to two of Ada's Pages, the bakery's and the bookshop's.
+    pub(crate) async fn connect_two_pages(&self) -> String {
+        let session = serde_json::json!({ "platform": "facebook", "return_url": "http://127.0.0.1:9/done" });
+        let back = self.connect_as(seed::ADA, &[seed::BAKERY, seed::BOOKSHOP], &session).await;
+        let (_, id) = back.query_pairs().find(|(name, _)| name == "connection").expect("connected");
+        id.into_owned()
+    }
+
     /// What our app put on the bakery's Page, the newest first. (People write there, too.)
     pub(crate) fn page(&self) -> Vec<simulator::facebook::PostView> {
         let mut posts = self.simulator.facebook().page(seed::BAKERY).unwrap().posts;

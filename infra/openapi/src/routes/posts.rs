@@ -1,9 +1,9 @@
-//! Posts: publish, watch, call off.
+//! Posts: publish, watch, edit, call off, resolve.
 
 use shared::{
     problem::Code,
-    publish::{Findings, NewPost},
-    read::{DeadLettersView, PostsView, TimelineView},
+    publish::{Findings, NewPost, PostChanges},
+    read::{DeadLettersView, PostsView, Resolution, TimelineView},
     view::PostView,
 };
 use utoipa::openapi::{
@@ -13,11 +13,24 @@ use utoipa::openapi::{
 
 use super::{BAD_BODY, BAD_QUERY, Route, UNAVAILABLE, add};
 use crate::{
-    answers::{Access::Key, Refusal, body, id, in_path, json, number, operation, optional, string, text_header},
+    answers::{
+        Access::Key, Refusal, body, id, in_path, json, number, operation, optional, required, string, text_header,
+    },
     examples,
 };
 
 const NO_POST: Refusal = (Code::PostUnknown, "None of your posts has this id.");
+
+/// A request means another version than there is.
+const CHANGED: Refusal = (
+    Code::PreconditionFailed,
+    "The post was changed since you read it: read it again, and send its new `ETag` if you still mean it.",
+);
+/// An `If-Match` that is not one strong entity tag.
+const BAD_TAG: Refusal =
+    (Code::HeaderInvalid, "Send the `ETag` of the post as it came, such as `If-Match: \"1\"`: one, not weak, not `*`.");
+/// A strong entity tag.
+const TAG: &str = "^\"[^\"]+\"$";
 
 pub(super) fn routes() -> Vec<Route> {
     vec![
@@ -25,7 +38,9 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(HttpMethod::Post, "/v1/posts/validate", validate()),
         Route::new(HttpMethod::Get, "/v1/posts", list()),
         Route::new(HttpMethod::Get, "/v1/posts/{post}", get()),
+        Route::new(HttpMethod::Patch, "/v1/posts/{post}", edit()),
         Route::new(HttpMethod::Delete, "/v1/posts/{post}", cancel()),
+        Route::new(HttpMethod::Post, "/v1/posts/{post}/targets/{target}/resolve", resolve()),
         Route::new(HttpMethod::Get, "/v1/posts/{post}/timeline", timeline()),
         Route::new(HttpMethod::Get, "/v1/dead-letters", dead_letters()),
     ]
@@ -33,6 +48,8 @@ pub(super) fn routes() -> Vec<Route> {
 
 pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     add::<NewPost>(schemas);
+    add::<PostChanges>(schemas);
+    add::<Resolution>(schemas);
     add::<Findings>(schemas);
     add::<PostView>(schemas);
     add::<PostsView>(schemas);
@@ -47,7 +64,7 @@ fn create() -> OperationBuilder {
     refusals.extend([
         (Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters."),
         (Code::IdempotencyMismatch, "Send the first body again, or choose a new Idempotency-Key."),
-        (Code::Unavailable, "It is not known whether the post was accepted; send the same request again."),
+        (Code::Unavailable, "It is not known whether anything was done; send the same request again."),
     ]);
     let key_text = "Names this post among all of the tenant's: 1 to 255 visible ASCII characters. Send one, or a lost \
                     answer leaves you without a way to repeat the request safely.";
@@ -55,6 +72,7 @@ fn create() -> OperationBuilder {
     let accepted =
         json("The post as it was accepted. A replay is answered with the same.", "PostView", examples::accepted())
             .header("Location", text_header("Where the post is.", &format!("/v1/posts/{}", examples::POST)))
+            .header("ETag", etag())
             .header("Idempotency-Replayed", text_header("`true` on a replay; else absent.", "true"));
     operation(Key, ("posts", "createPost"), ("Publish a post", description), &refusals)
         .parameter(optional(ParameterIn::Header, "Idempotency-Key", key_text, key))
@@ -92,21 +110,80 @@ fn get() -> OperationBuilder {
     let description = "What was asked for and what has become of it, target by target.";
     operation(Key, ("posts", "getPost"), ("Look at a post", description), &[NO_POST, UNAVAILABLE])
         .parameter(post())
-        .response("200", json("The post.", "PostView", examples::published()))
+        .response("200", json("The post.", "PostView", examples::published()).header("ETag", etag()))
+}
+
+fn edit() -> OperationBuilder {
+    let description = "Changes content, time, `not_after` or the content of single targets, as long as nothing of the post \
+                       has begun. What the body does not name stays. The places that the post goes to cannot change: \
+                       cancel it and create another. The same rules hold as for a new post. A request whose answer was \
+                       lost may be repeated: if it took effect, the answer is 412, and the post shows it.";
+    let mut refusals = BAD_BODY.to_vec();
+    refusals.extend([
+        NO_POST,
+        BAD_TAG,
+        (Code::PreconditionRequired, "Send `If-Match` with the `ETag` of the post as you read it."),
+        CHANGED,
+        (
+            Code::PostNotEditable,
+            "One of its targets is published: only a post of which nothing has begun can be edited.",
+        ),
+        (Code::Unavailable, "It is not known whether anything was done; send the same request again."),
+    ]);
+    let tag = "The `ETag` of the post as the caller knows it: one, strong, and not `*`.";
+    operation(Key, ("posts", "editPost"), ("Edit or move a post", description), &refusals)
+        .parameter(post())
+        .parameter(required(ParameterIn::Header, "If-Match", tag, string().pattern(Some(TAG))))
+        .request_body(Some(body("PostChanges", examples::changes())))
+        .response("200", json("The post as it is now.", "PostView", examples::moved()).header("ETag", etag()))
+}
+
+fn resolve() -> OperationBuilder {
+    let description = "A person's answer where the platform had none. Only a target in `needs_review` waits for one. What \
+                       is published stays so; what is not is sent again within a minute, with every attempt anew, or ends \
+                       `expired` if its time is over. The same answer again is answered with 200. With an \
+                       `Idempotency-Key`, a repeated request does not answer the question when it comes up anew.";
+    let mut refusals = BAD_BODY.to_vec();
+    refusals.extend([
+        NO_POST,
+        (Code::TargetUnknown, "The post has no target t2."),
+        (Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters."),
+        (Code::TargetNotInReview, "It is published: only a target in needs_review can be resolved."),
+        UNAVAILABLE,
+    ]);
+    let target = string().pattern(Some("^t[1-9][0-9]{0,2}$"));
+    let key = string().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
+    operation(Key, ("posts", "resolveTarget"), ("Say what became of a target", description), &refusals)
+        .parameter(post())
+        .parameter(in_path("target", "The target's id.", target))
+        .parameter(optional(ParameterIn::Header, "Idempotency-Key", "Names this answer.", key))
+        .request_body(Some(body("Resolution", examples::resolutions())))
+        .response("200", json("The post.", "PostView", examples::published()).header("ETag", etag()))
 }
 
 fn cancel() -> OperationBuilder {
     let description = "Calls off every target on which nothing is at work and of which nothing may be out. What has \
-                       begun or ended stays as it is; the answer says which is which.";
+                       begun or ended stays as it is; the answer says which is which. With `If-Match`, only the version \
+                       that it names is called off.";
+    let tag = "The `ETag` of the post as the caller knows it; without it, the post is called off as it stands.";
     let too_late = (Code::PostNotCancellable, "It is published: every target has begun or ended.");
-    operation(Key, ("posts", "cancelPost"), ("Call a post off", description), &[NO_POST, too_late, UNAVAILABLE])
-        .parameter(post())
-        .response("200", json("The post; at least one target was called off.", "PostView", examples::cancelled()))
+    operation(
+        Key,
+        ("posts", "cancelPost"),
+        ("Call a post off", description),
+        &[NO_POST, BAD_TAG, CHANGED, too_late, UNAVAILABLE],
+    )
+    .parameter(post())
+    .parameter(optional(ParameterIn::Header, "If-Match", tag, string().pattern(Some(TAG))))
+    .response(
+        "200",
+        json("The post; at least one target was called off.", "PostView", examples::cancelled()).header("ETag", etag()),
+    )
 }
 
 fn timeline() -> OperationBuilder {
-    let description = "Who, what, when and why: the acceptance, each target's start, whatever went wrong or had to wait, \
-                       and how it ended.";
+    let description = "Who, what, when and why: the acceptance, every edit, each target's start, whatever went wrong or \
+                       had to wait, what people decided, and how it ended.";
     operation(Key, ("posts", "getTimeline"), ("Look at a post's history", description), &[NO_POST, UNAVAILABLE])
         .parameter(post())
         .response("200", json("The history, the oldest first.", "TimelineView", examples::timeline()))
@@ -121,6 +198,10 @@ fn dead_letters() -> OperationBuilder {
         &[BAD_QUERY, UNAVAILABLE],
     )
     .response("200", json("The dead letters.", "DeadLettersView", examples::dead_letters()))
+}
+
+fn etag() -> utoipa::openapi::Header {
+    text_header("The post's version: for `If-Match`.", "\"1\"")
 }
 
 fn post() -> utoipa::openapi::path::Parameter {
