@@ -27,6 +27,8 @@ pub(crate) enum Command {
     Run(RunArguments),
     /// Show the main job from a login to a post, on a cloud of its own; exits with 0 only if all of it held
     Demo(DemoArguments),
+    /// Kill consumers while posts go out through a platform that fails, and check that each post is out once
+    Chaos(ChaosArguments),
     /// Measure the functions and write down the figures (docs/performance.md says what they mean)
     Measure(MeasureArguments),
 }
@@ -58,6 +60,46 @@ pub(crate) struct DemoArguments {
     #[arg(long)]
     json: bool,
 
+    #[command(flatten)]
+    cloud: CloudArguments,
+}
+
+impl DemoArguments {
+    pub(crate) fn style(&self) -> Style {
+        if self.json { Style::Json } else { Style::Text }
+    }
+
+    pub(crate) fn options(self) -> Options {
+        self.cloud.options("demo")
+    }
+}
+
+/// How much chaos.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct ChaosArguments {
+    /// Posts that are accepted
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) posts: u32,
+
+    /// Consumers that are killed while they work; those that are killed idle are not counted in
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub(crate) kills: u32,
+
+    /// Decides posts, faults, waits and victims; drawn if absent. The order of events is the machine's all the same
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+
+    /// Turn the queue's clock forward instead of waiting for it, and leave out the faults that cost a minute
+    #[arg(long)]
+    pub(crate) quick: bool,
+
+    #[command(flatten)]
+    pub(crate) cloud: CloudArguments,
+}
+
+/// How a cloud is started that somebody only looks at for a while.
+#[derive(Debug, Clone, Args)]
+pub(crate) struct CloudArguments {
     /// Show the functions' log lines from this level on: trace, debug, info, warn or error
     #[arg(long, value_name = "LEVEL")]
     log_level: Option<Level>,
@@ -75,13 +117,9 @@ pub(crate) struct DemoArguments {
     template: PathBuf,
 }
 
-impl DemoArguments {
-    pub(crate) fn style(&self) -> Style {
-        if self.json { Style::Json } else { Style::Text }
-    }
-
+impl CloudArguments {
     /// A cloud in memory on free ports, silent unless its log was asked for.
-    pub(crate) fn options(self) -> Options {
+    pub(crate) fn options(self, tenant: &str) -> Options {
         let logs = self.log_level.map_or_else(Logs::discard, |level| {
             Logs::new(level, |line| {
                 // With standard error gone there is nobody to tell.
@@ -91,7 +129,7 @@ impl DemoArguments {
         Options {
             build: Build { release: self.release, skip: self.no_build, target_directory: None },
             schedules: true,
-            tenant: Some("demo".to_owned()),
+            tenant: Some(tenant.to_owned()),
             logs,
             ..Options::new(self.template)
         }

@@ -1,6 +1,8 @@
-//! `cargo run -p local`: starts the local cloud and runs it until Ctrl-C; or shows it, or measures it.
+//! `cargo run -p local`: starts the local cloud and runs it until Ctrl-C; or shows it, measures it, or
+//! puts it to the test.
 
 mod arguments;
+mod chaos;
 mod demo;
 mod measure;
 
@@ -24,6 +26,7 @@ async fn main() -> ExitCode {
             let style = demo_arguments.style();
             demo(demo_arguments.options(), style).await
         }
+        Some(Command::Chaos(chaos_arguments)) => Box::pin(chaos::run(chaos_arguments)).await,
         Some(Command::Measure(measure_arguments)) => Box::pin(measure::run(measure_arguments)).await.map(|()| true),
     };
     match done {

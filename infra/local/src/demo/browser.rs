@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
-use serde_json::Value;
+use serde_json::{Value, json};
 use shared::connector::settings::HostPolicy;
 use shared::connector::transport::{HttpTransport, Transport as _};
 use shared::connector::{Answer, Authentication, Body, Request};
@@ -67,6 +67,16 @@ impl Client {
             return Err(format!("the simulator answered {} to {path}", answer.status).into());
         }
         Ok(answer.json().unwrap_or_default())
+    }
+
+    /// Connects what `user` allows, in a browser, and gives the connection's id.
+    pub(crate) async fn connect(&self, user: &str, pages: &[&str]) -> Result<String, Failure> {
+        let body = json!({ "platform": "facebook", "return_url": "https://app.example.com/connected" });
+        let session = self::json(&self.api(Method::POST, "/v1/connect/sessions", (Some(body), &[]), 201).await?)?;
+        let url = session.get("url").and_then(Value::as_str).ok_or("the session has no url")?;
+        let back = self.consent(url, user, pages).await?;
+        let connection = back.query_pairs().find(|(name, _)| name == "connection");
+        Ok(connection.ok_or("the login did not connect")?.1.into_owned())
     }
 
     /// Gives consent like a person in a browser: opens the session's address, follows it to the platform, ticks `pages`

@@ -47,6 +47,8 @@ pub struct EnvironmentInfo {
     pub pid: i32,
     /// Whether it works on an event.
     pub busy: bool,
+    /// The event that it has in hand and has not answered.
+    pub event: Option<Bytes>,
 }
 
 type Answer = Result<Bytes, InvokeError>;
@@ -70,6 +72,7 @@ pub(super) struct Environment {
 #[derive(Debug)]
 struct InHand {
     request_id: String,
+    payload: Bytes,
     deadline: Instant,
     /// When the function took it.
     taken: Option<Instant>,
@@ -135,8 +138,13 @@ impl Environment {
         let allowed = self.definition.timeout;
         let deadline = Instant::now() + allowed;
         let (answer, answered) = oneshot::channel();
-        *self.in_hand() =
-            Some(InHand { request_id: request_id.to_owned(), deadline, taken: None, answer: Some(answer) });
+        *self.in_hand() = Some(InHand {
+            request_id: request_id.to_owned(),
+            payload: payload.clone(),
+            deadline,
+            taken: None,
+            answer: Some(answer),
+        });
         let millis = i64::try_from(allowed.as_millis()).unwrap_or(i64::MAX);
         let invocation = Invocation {
             request_id: request_id.to_owned(),
@@ -233,7 +241,10 @@ impl Environment {
     }
 
     pub(super) fn info(&self) -> EnvironmentInfo {
-        EnvironmentInfo { id: self.id.clone(), pid: self.process().pid(), busy: *self.phase.borrow() == Phase::Working }
+        let unanswered = |in_hand: &InHand| in_hand.answer.is_some().then(|| in_hand.payload.clone());
+        let event = self.in_hand().as_ref().and_then(unanswered);
+        let busy = *self.phase.borrow() == Phase::Working;
+        EnvironmentInfo { id: self.id.clone(), pid: self.process().pid(), busy, event }
     }
 
     /// Kills the process; the next event gets a new one.

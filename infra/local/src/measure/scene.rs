@@ -54,14 +54,7 @@ impl Scene {
         };
         let cloud = Cloud::start(options).await?;
         let client = Client::new(cloud.api_url(), &cloud.simulator_url(), cloud.api_key());
-        let body = json!({ "platform": "facebook", "return_url": "https://app.example.com/connected" });
-        let session = client.api(Method::POST, "/v1/connect/sessions", (Some(body), &[]), 201).await?;
-        let session = browser::json(&session)?;
-        let url = session.get("url").and_then(Value::as_str).ok_or("the session has no url")?;
-        let back = client.consent(url, seed::ADA, &[seed::BAKERY]).await?;
-        let (_, connection) =
-            back.query_pairs().find(|(name, _)| name == "connection").ok_or("the login did not connect")?;
-        let connection = connection.into_owned();
+        let connection = client.connect(seed::ADA, &[seed::BAKERY]).await?;
         Ok(Self { cloud, client, connection, heard, posts: 0 })
     }
 

@@ -86,6 +86,12 @@ impl Facebook {
         self.world().log.entries()
     }
 
+    /// The calls since this was last asked, oldest first, which are forgotten with that.
+    #[must_use]
+    pub fn take_requests(&self) -> Vec<LoggedCall> {
+        self.world().log.take()
+    }
+
     /// Forgets the calls so far.
     pub fn clear_requests(&self) {
         self.world().log.clear();

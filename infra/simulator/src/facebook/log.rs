@@ -41,6 +41,10 @@ impl Log {
         self.entries.iter().cloned().collect()
     }
 
+    pub(crate) fn take(&mut self) -> Vec<LoggedCall> {
+        std::mem::take(&mut self.entries).into()
+    }
+
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }

@@ -1,0 +1,118 @@
+//! What a run does, and what goes wrong at the platform while it does.
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+use simulator::facebook::{Fault, FaultKind};
+
+/// A run.
+#[derive(Debug, Clone)]
+pub(crate) struct Plan {
+    pub(crate) posts: u32,
+    /// Consumers to kill while they work.
+    pub(crate) kills: u32,
+    pub(crate) seed: u64,
+    pub(crate) pace: Pace,
+}
+
+/// Whether anybody waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pace {
+    /// Everything takes the time that it takes.
+    Real,
+    /// The queue's clock is turned while nobody works, and nothing makes postd wait for a minute.
+    Quick,
+}
+
+/// The least that the template allows, so that a dead consumer's claim ends after 15 s and its messages come back after a
+/// minute.
+const CONSUMER_TIMEOUT: &str = "10";
+const VISIBILITY_TIMEOUT: &str = "60";
+
+impl Pace {
+    /// The template's parameters.
+    pub(crate) fn parameters(self) -> [(&'static str, &'static str); 3] {
+        let settle = match self {
+            Self::Real => "5",
+            Self::Quick => "3",
+        };
+        [
+            ("ConsumerTimeout", CONSUMER_TIMEOUT),
+            ("PublishVisibilityTimeout", VISIBILITY_TIMEOUT),
+            ("FacebookSettleSeconds", settle),
+        ]
+    }
+
+    /// How long a new post stays out of the platform's listings: less than the time that postd gives it.
+    pub(crate) fn listing_lag(self) -> SignedDuration {
+        match self {
+            Self::Real => SignedDuration::from_secs(3),
+            Self::Quick => SignedDuration::from_secs(1),
+        }
+    }
+
+    /// How many seconds ahead a scheduled post is: some more than a minute and a half, so that dispatch sends their jobs.
+    pub(crate) fn ahead(self) -> [(u64, u64); 2] {
+        match self {
+            Self::Real => [(5, 60), (92, 110)],
+            Self::Quick => [(2, 6), (2, 6)],
+        }
+    }
+
+    /// The longest wait before the next kill, in milliseconds.
+    pub(crate) fn longest_wait(self) -> u64 {
+        match self {
+            Self::Real => 500,
+            Self::Quick => 400,
+        }
+    }
+
+    /// How long the system may take to come to rest after the last kill.
+    pub(crate) fn patience(self) -> Duration {
+        match self {
+            Self::Real => Duration::from_mins(15),
+            Self::Quick => Duration::from_secs(90),
+        }
+    }
+
+    /// What goes wrong at the platform, each by its own chance per call. The first that strikes a call is the only one.
+    pub(crate) fn faults(self) -> Vec<Fault> {
+        use FaultKind::{
+            AcceptedThenTimeout, LostAnswer, RateLimited, RefusedBefore, Slow, Status500After, Status500Before,
+            TruncatedAnswer,
+        };
+        let throttled = Fault { status: Some(429), ..Fault::error(613, None) };
+        let slow = |milliseconds| Fault { milliseconds: Some(milliseconds), ..Fault::new(Slow) };
+        let mut publish = vec![
+            // Longer than the consumer waits for any call.
+            Fault { hold_seconds: Some(12), ..chance(Fault::new(AcceptedThenTimeout), 0.01) },
+            Fault { hold_seconds: Some(2), ..chance(Fault::new(AcceptedThenTimeout), 0.02) },
+            chance(Fault::new(LostAnswer), 0.04),
+            chance(Fault::new(TruncatedAnswer), 0.03),
+            chance(Fault::new(Status500After), 0.03),
+            chance(Fault::new(Status500Before), 0.04),
+            chance(Fault::new(RefusedBefore), 0.04),
+            chance(throttled, 0.02),
+        ];
+        if self == Self::Real {
+            publish.push(Fault { minutes: Some(1), ..chance(Fault::new(RateLimited), 0.02) });
+        }
+        // Those that do not fail take their time, or hardly a consumer would be hit at work.
+        publish.extend([chance(slow(1_500), 0.1), chance(slow(700), 0.4), slow(250)]);
+        let mut faults: Vec<Fault> = ["feed", "photos"]
+            .into_iter()
+            .flat_map(|edge| publish.iter().map(move |fault| fault.clone().on_edge("POST", edge)))
+            .collect();
+        if self == Self::Real {
+            // A question without an answer is asked again after a minute.
+            let read = [LostAnswer, TruncatedAnswer, Status500Before, RefusedBefore];
+            faults.extend(read.map(|kind| chance(Fault::new(kind), 0.01).on_edge("GET", "published_posts")));
+        }
+        faults.push(chance(slow(200), 0.5).on_edge("GET", "published_posts"));
+        faults
+    }
+}
+
+fn chance(fault: Fault, probability: f64) -> Fault {
+    fault.with_probability(probability)
+}
