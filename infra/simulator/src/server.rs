@@ -40,7 +40,10 @@ async fn converse(stream: TcpStream, facebook: Facebook) {
         let facebook = facebook.clone();
         let reset = Arc::clone(&wants_reset);
         Box::pin(async move {
-            let answer = facebook.serve(Call::read(request).await).await;
+            let call = Call::read(request).await;
+            // In a task of its own: what a platform has read it carries out, whether the caller still waits or not.
+            let serving = tokio::spawn(async move { facebook.serve(call).await });
+            let answer = serving.await.unwrap_or(Err(Severed::Closed));
             if answer.as_ref().err() == Some(&Severed::Reset) {
                 reset.store(true, Ordering::Relaxed);
             }

@@ -78,11 +78,11 @@ impl Pace {
     /// What goes wrong at the platform, each by its own chance per call. The first that strikes a call is the only one.
     pub(crate) fn faults(self) -> Vec<Fault> {
         use FaultKind::{
-            AcceptedThenTimeout, LostAnswer, RateLimited, RefusedBefore, Slow, Status500After, Status500Before,
-            TruncatedAnswer,
+            AcceptedThenTimeout, LateAnswer, LostAnswer, RateLimited, RefusedBefore, Slow, Status500After,
+            Status500Before, TruncatedAnswer,
         };
         let throttled = Fault { status: Some(429), ..Fault::error(613, None) };
-        let slow = |milliseconds| Fault { milliseconds: Some(milliseconds), ..Fault::new(Slow) };
+        let slow = |kind, milliseconds| Fault { milliseconds: Some(milliseconds), ..Fault::new(kind) };
         let mut publish = vec![
             // Longer than the consumer waits for any call.
             Fault { hold_seconds: Some(12), ..chance(Fault::new(AcceptedThenTimeout), 0.01) },
@@ -98,7 +98,12 @@ impl Pace {
             publish.push(Fault { minutes: Some(1), ..chance(Fault::new(RateLimited), 0.02) });
         }
         // Those that do not fail take their time, or hardly a consumer would be hit at work.
-        publish.extend([chance(slow(1_500), 0.1), chance(slow(700), 0.4), slow(250)]);
+        publish.extend([
+            chance(slow(Slow, 1_500), 0.1),
+            chance(slow(LateAnswer, 1_500), 0.1),
+            chance(slow(Slow, 500), 0.5),
+            slow(LateAnswer, 500),
+        ]);
         let mut faults: Vec<Fault> = ["feed", "photos"]
             .into_iter()
             .flat_map(|edge| publish.iter().map(move |fault| fault.clone().on_edge("POST", edge)))
@@ -108,7 +113,7 @@ impl Pace {
             let read = [LostAnswer, TruncatedAnswer, Status500Before, RefusedBefore];
             faults.extend(read.map(|kind| chance(Fault::new(kind), 0.01).on_edge("GET", "published_posts")));
         }
-        faults.push(chance(slow(200), 0.5).on_edge("GET", "published_posts"));
+        faults.push(chance(slow(Slow, 200), 0.5).on_edge("GET", "published_posts"));
         faults
     }
 }

@@ -42,7 +42,7 @@ impl Tally {
             _other => {}
         }
         let fault = call.fault.and_then(|fault| json!(fault).as_str().map(str::to_owned));
-        if let Some(fault) = fault.filter(|fault| fault != "slow") {
+        if let Some(fault) = fault.filter(|fault| !matches!(fault.as_str(), "slow" | "late_answer")) {
             *self.faults.entry(fault).or_default() += 1;
         }
     }

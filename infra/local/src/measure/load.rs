@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use emulators::Counts;
 use jiff::Timestamp;
 use serde_json::Value;
+use simulator::facebook::{Fault, FaultKind};
 
 use super::Failure;
 use super::process::{self, Memory};
@@ -21,6 +22,10 @@ const WAYS: u32 = 200;
 const MEMORY_LIMIT: f64 = 16.0;
 /// Microseconds of CPU per published target: the limit that postd sets itself (docs/performance.md).
 const CPU_LIMIT: f64 = 160.0;
+/// Batches whose platform takes a second for each answer.
+const SLOW_BATCHES: u32 = 10;
+/// Milliseconds: the limit that postd sets itself. One after another they would take ten seconds.
+const SLOW_BATCH_LIMIT: f64 = 1_500.0;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What [`POSTS`] posts of one target each have used.
@@ -115,6 +120,23 @@ fn per_post(all: Duration) -> f64 {
 
 fn counts(scene: &Scene) -> Result<Counts, Failure> {
     Ok(scene.cloud.emulators().ok_or("the emulators are gone")?.counts())
+}
+
+/// Ten jobs in one batch, each of them published by one call that the platform answers after a second.
+pub(crate) async fn slow_batches(scene: &mut Scene, report: &mut Report) -> Result<(), Failure> {
+    let facebook = scene.cloud.simulator().ok_or("the simulator is gone")?.facebook().clone();
+    facebook.add_fault(Fault { milliseconds: Some(1_000), ..Fault::new(FaultKind::Slow) }.on_edge("POST", "feed"));
+    scene.answered("consumer");
+    for _ in 0..SLOW_BATCHES {
+        for _ in 0..10 {
+            scene.accept().await?;
+        }
+        deliver(scene, 10).await?;
+    }
+    facebook.clear_faults();
+    let what = "consumer, one batch of 10, platform answers after 1 s";
+    report.spread("5. From accept to published", what, scene.answered("consumer"), Some(SLOW_BATCH_LIMIT));
+    Ok(())
 }
 
 /// What the post itself says: from `created_at` to the `updated_at` of its published target, both of this machine's clock.

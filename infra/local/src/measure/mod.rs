@@ -40,6 +40,8 @@ pub(crate) async fn run(arguments: MeasureArguments) -> Result<(), Failure> {
     events::first_and_warm(&mut scene, arguments.runs, &mut report).await?;
     say("2,100 posts accepted, then published in batches of 10")?;
     let counted = load::run(&mut scene, &mut report).await?;
+    say("batches of 10 at a platform that takes a second for each answer")?;
+    load::slow_batches(&mut scene, &mut report).await?;
     scene.stop().await?;
     cost::tell(&counted, &mut report);
 

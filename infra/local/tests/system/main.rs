@@ -2,6 +2,8 @@
 //! cloud's API Gateway, queues and tables, against the simulated platform.
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
+mod batch;
+mod chaos;
 mod crashes;
 mod edits;
 mod events;

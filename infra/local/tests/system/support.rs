@@ -47,6 +47,11 @@ impl System {
 
     /// A cloud for tests that kill, flood or turn the clock.
     pub(crate) fn start(parameters: &[(&str, &str)]) -> Self {
+        Self::start_with(parameters, |_options| ())
+    }
+
+    /// Another cloud for tests, with options of its own.
+    pub(crate) fn start_with(parameters: &[(&str, &str)], adjust: impl FnOnce(&mut Options)) -> Self {
         let template = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../template.yaml").canonicalize().unwrap();
         let logs = Arc::new(Mutex::new(Vec::new()));
         let mut options = Options::new(template);
@@ -55,6 +60,7 @@ impl System {
             let logs = Arc::clone(&logs);
             move |line: &Line| lock(&logs).push(line.clone())
         });
+        adjust(&mut options);
         let (started, running) = std::sync::mpsc::channel();
         let (stop, stopped) = oneshot::channel();
         let thread = std::thread::spawn(move || serve(options, &started, stopped));
@@ -69,6 +75,12 @@ impl System {
         let (cloud, event) = (Arc::clone(&self.cloud), Bytes::from(event.to_string()));
         let answer = self.runtime.spawn(async move { cloud.invoke(function, event).await }).await.unwrap()?;
         Ok(serde_json::from_slice(&answer).unwrap())
+    }
+
+    /// Hands a function one batch out of its queue. It runs where the cloud runs, as [`Self::invoke`] does.
+    pub(crate) fn deliver(&self, function: &'static str) -> tokio::task::JoinHandle<Result<usize, InvokeError>> {
+        let cloud = Arc::clone(&self.cloud);
+        self.runtime.spawn(async move { cloud.deliver(function).await })
     }
 
     pub(crate) async fn aws(&self) -> Clients {

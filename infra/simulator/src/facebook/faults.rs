@@ -28,6 +28,8 @@ pub enum FaultKind {
     RateLimited,
     /// The call waits `milliseconds` before anything happens.
     Slow,
+    /// The call takes effect at once; its answer comes after `milliseconds`.
+    LateAnswer,
     /// The next webhook is sent twice.
     WebhookDuplicate,
     /// The next two webhooks arrive in the wrong order.
@@ -52,7 +54,8 @@ impl FaultKind {
             | Self::Status500Before
             | Self::Error
             | Self::RateLimited
-            | Self::Slow => false,
+            | Self::Slow
+            | Self::LateAnswer => false,
         }
     }
 }
@@ -96,7 +99,7 @@ pub struct Fault {
     /// Minutes until a rate-limited caller may come back.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minutes: Option<u64>,
-    /// How slow.
+    /// How slow, or how late.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub milliseconds: Option<u64>,
     /// How long a silent connection stays open.
@@ -180,6 +183,7 @@ impl Fault {
             | FaultKind::TruncatedAnswer
             | FaultKind::RefusedBefore
             | FaultKind::Slow
+            | FaultKind::LateAnswer
             | FaultKind::WebhookDuplicate
             | FaultKind::WebhookReorder
             | FaultKind::WebhookBadSignature

@@ -81,6 +81,7 @@ impl Facebook {
                 | FaultKind::AcceptedThenTimeout
                 | FaultKind::LostAnswer
                 | FaultKind::TruncatedAnswer
+                | FaultKind::LateAnswer
                 | FaultKind::Status500After
                 | FaultKind::WebhookDuplicate
                 | FaultKind::WebhookReorder
@@ -118,6 +119,12 @@ impl Facebook {
                 let reply = self.reply(answered);
                 self.note(call, Some(reply.status), None, true, Some(fault.kind));
                 Ok(Reply { broken: true, ..reply })
+            }
+            FaultKind::LateAnswer => {
+                let reply = self.reply(answered);
+                self.note(call, Some(reply.status), None, true, Some(fault.kind));
+                self.wait_milliseconds(fault.milliseconds.unwrap_or(1000)).await;
+                Ok(reply)
             }
             FaultKind::RefusedBefore
             | FaultKind::Slow

@@ -124,6 +124,52 @@ async fn a_slow_call_waits_on_the_clock() {
 }
 
 #[tokio::test]
+async fn a_slow_call_takes_effect_although_its_caller_has_gone() {
+    let stage = Stage::new().await;
+    let facebook = stage.simulator.facebook();
+    let fault = Fault { milliseconds: Some(5000), ..Fault::new(FaultKind::Slow) };
+    facebook.add_fault(fault.on_edge("POST", "feed").times(1));
+    let read = async {
+        while !facebook.faults().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::select! {
+        answer = stage.publish("Slow") => panic!("{answer:?}"),
+        () = read => {}
+    }
+    // The connection is gone with the call; another one shows that the simulator has seen that.
+    assert_eq!(stage.get(FEED, &stage.page).await.status, 200);
+    assert!(stage.shown().is_empty());
+    stage.advance(SignedDuration::from_secs(5));
+    let shown = async {
+        while stage.shown().is_empty() {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), shown).await.unwrap();
+    assert_eq!(stage.shown(), ["Slow"]);
+}
+
+#[tokio::test]
+async fn a_late_answer_comes_long_after_the_effect() {
+    let stage = Stage::new().await;
+    let fault = Fault { milliseconds: Some(5000), ..Fault::new(FaultKind::LateAnswer) };
+    stage.simulator.facebook().add_fault(fault.on_edge("POST", "feed").times(1));
+    let calling = stage.publish("Late");
+    let moving = async {
+        while stage.shown().is_empty() {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(last(&stage), (Some(200), true, Some(FaultKind::LateAnswer)));
+        stage.advance(SignedDuration::from_secs(5));
+    };
+    let (answer, ()) =
+        tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(calling, moving) }).await.unwrap();
+    assert_eq!(answer.status, 200);
+}
+
+#[tokio::test]
 async fn a_fault_strikes_only_within_its_scope() {
     let stage = Stage::new().await;
     let facebook = stage.simulator.facebook();
