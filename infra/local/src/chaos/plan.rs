@@ -111,7 +111,7 @@ impl Pace {
         if self == Self::Real {
             // A question without an answer is asked again after a minute.
             let read = [LostAnswer, TruncatedAnswer, Status500Before, RefusedBefore];
-            faults.extend(read.map(|kind| chance(Fault::new(kind), 0.01).on_edge("GET", "published_posts")));
+            faults.extend(read.map(|kind| chance(Fault::new(kind), 0.003).on_edge("GET", "published_posts")));
         }
         faults.push(chance(slow(Slow, 200), 0.5).on_edge("GET", "published_posts"));
         faults

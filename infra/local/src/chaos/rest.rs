@@ -14,6 +14,7 @@ use shared::aws::Clients;
 use super::callers::Accepted;
 use super::killer::Kills;
 use super::plan::{Pace, Plan};
+use super::report::say;
 use super::verdict::is_terminal;
 use super::{Failure, field, pause};
 use crate::demo::browser::Client;
@@ -83,7 +84,7 @@ impl<'a> Rest<'a> {
         // The destination is named: what a consumer has sent there itself has no queue that it came from.
         self.queues.start_message_move_task().source_arn(dead).destination_arn(publish).send().await?;
         self.moved.set(self.moved.get() + count);
-        Ok(())
+        Ok(say(&format!("        {count} messages moved back from the dead letter queue"))?)
     }
 
     async fn arn(&self, queue: &'static str) -> Result<String, Failure> {
