@@ -3,17 +3,17 @@
 use std::cell::{Cell, RefCell};
 use std::time::{Duration, Instant};
 
-use http::Method;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
 use simulator::facebook::seed;
 
+use super::api::Api;
 use super::dice::Dice;
 use super::killer::Kills;
 use super::plan::Plan;
 use super::{Failure, pause};
-use crate::demo::browser::{self, Client};
+use crate::demo::browser;
 
 /// Posts that are accepted before anybody dies.
 const AHEAD_OF_KILLS: u64 = 20;
@@ -30,7 +30,7 @@ pub(crate) struct Accepted {
     pub(crate) targets: Vec<(String, String)>,
 }
 
-/// A request that may be repeated.
+/// A request, which may be repeated.
 #[derive(Debug)]
 struct Sent {
     key: String,
@@ -39,7 +39,7 @@ struct Sent {
 }
 
 pub(crate) struct Callers<'a> {
-    client: &'a Client,
+    api: &'a Api<'a>,
     plan: &'a Plan,
     /// Pages, and the connections that publish there.
     pages: Vec<(&'static str, String)>,
@@ -50,18 +50,18 @@ pub(crate) struct Callers<'a> {
 
 impl<'a> Callers<'a> {
     /// Two people connect their Pages.
-    pub(crate) async fn connect(client: &'a Client, plan: &'a Plan) -> Result<Self, Failure> {
+    pub(crate) async fn connect(api: &'a Api<'a>, plan: &'a Plan) -> Result<Self, Failure> {
         let people = [
             (seed::ADA, vec![seed::BAKERY, seed::ODDITIES, seed::BOOKSHOP]),
             (seed::GRACE, vec![seed::GARDEN, seed::HARDWARE]),
         ];
         let mut pages = Vec::new();
         for (person, theirs) in people {
-            let connection = client.connect(person, &theirs).await?;
+            let connection = api.client.connect(person, &theirs).await?;
             pages.extend(theirs.into_iter().map(|page| (page, connection.clone())));
         }
         let (scheduled, repeated) = (Cell::new(0), Cell::new(0));
-        Ok(Self { client, plan, pages, accepted: RefCell::default(), scheduled, repeated })
+        Ok(Self { api, plan, pages, accepted: RefCell::default(), scheduled, repeated })
     }
 
     /// Has all posts accepted, in step with the kills.
@@ -70,12 +70,11 @@ impl<'a> Callers<'a> {
         let mut earlier = Vec::new();
         for number in 0..self.plan.posts {
             self.turn(number, kills).await;
-            if let Some(sent) = self.accept(number, &mut dice).await? {
-                if dice.chance(20) {
-                    self.repeat(&sent).await?;
-                }
-                earlier.push(sent);
+            let sent = self.accept(number, &mut dice).await?;
+            if dice.chance(20) {
+                self.repeat(&sent).await?;
             }
+            earlier.push(sent);
             if dice.chance(10)
                 && let Some(sent) = dice.one_of(&earlier)
             {
@@ -94,20 +93,19 @@ impl<'a> Callers<'a> {
         }
     }
 
-    /// Has one post accepted; the request, if it has a key.
-    async fn accept(&self, number: u32, dice: &mut Dice) -> Result<Option<Sent>, Failure> {
+    /// Has one post accepted.
+    async fn accept(&self, number: u32, dice: &mut Dice) -> Result<Sent, Failure> {
         let text = format!("Chaos {} number {number}: fresh bread from six, rolls from seven.", self.plan.seed);
         let body = self.body(&text, dice)?;
-        let key = dice.chance(80).then(|| format!("chaos-{}-{number}", self.plan.seed));
-        let headers: Vec<(&'static str, &str)> = key.iter().map(|key| ("idempotency-key", key.as_str())).collect();
-        let answer = self.client.api(Method::POST, "/v1/posts", (Some(body.clone()), &headers), 202).await?;
+        let key = format!("chaos-{}-{number}", self.plan.seed);
+        let answer = self.api.accept(&body, &key).await?;
         let post = browser::json(&answer)?;
         let said = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).map(str::to_owned);
         let targets = post.get("targets").and_then(Value::as_array).into_iter().flatten();
         let targets = targets.map(|target| Some((said(target, "id")?, said(target, "destination")?))).collect();
         let (id, targets) = said(&post, "id").zip(targets).ok_or("an accepted post has no id")?;
         self.accepted.borrow_mut().push(Accepted { id, text, targets });
-        Ok(key.map(|key| Sent { key, body, answer: answer.body.to_vec() }))
+        Ok(Sent { key, body, answer: answer.body.to_vec() })
     }
 
     fn body(&self, text: &str, dice: &mut Dice) -> Result<Value, Failure> {
@@ -137,8 +135,7 @@ impl<'a> Callers<'a> {
 
     /// Says it again: the answer must be the same, to the byte.
     async fn repeat(&self, sent: &Sent) -> Result<(), Failure> {
-        let headers = [("idempotency-key", sent.key.as_str())];
-        let answer = self.client.api(Method::POST, "/v1/posts", (Some(sent.body.clone()), &headers), 202).await?;
+        let answer = self.api.accept(&sent.body, &sent.key).await?;
         if answer.body != sent.answer {
             return Err(format!("the answer to the repeated request {} differs from the first", sent.key).into());
         }

@@ -8,11 +8,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use shared::queue::Job;
 
+use super::api::Api;
 use super::callers::Accepted;
 use super::dice::Dice;
 use super::plan::Plan;
 use super::{Failure, field, pause};
-use crate::demo::browser::Client;
 
 /// How long a killed process may take to be gone.
 const DYING: Duration = Duration::from_secs(5);
@@ -22,7 +22,7 @@ const NOTHING_TO_DO: Duration = Duration::from_mins(3);
 /// Everybody who was killed, and the jobs in their hands.
 pub(crate) struct Kills<'a> {
     cloud: &'a Cloud,
-    client: &'a Client,
+    api: &'a Api<'a>,
     plan: &'a Plan,
     idle: Cell<u32>,
     in_flight: Cell<u32>,
@@ -44,9 +44,9 @@ pub(crate) struct Hands {
 }
 
 impl<'a> Kills<'a> {
-    pub(crate) fn new(cloud: &'a Cloud, client: &'a Client, plan: &'a Plan) -> Self {
+    pub(crate) fn new(cloud: &'a Cloud, api: &'a Api<'a>, plan: &'a Plan) -> Self {
         let (idle, in_flight) = (Cell::new(0), Cell::new(0));
-        Self { cloud, client, plan, idle, in_flight, last: Cell::new(None), hands: Cell::default() }
+        Self { cloud, api, plan, idle, in_flight, last: Cell::new(None), hands: Cell::default() }
     }
 
     /// Kills whoever the dice choose, until enough have died at work.
@@ -103,7 +103,7 @@ impl<'a> Kills<'a> {
                 self.count(|hands| &mut hands.before);
                 continue;
             };
-            let view = self.client.read(&format!("/v1/posts/{}", post.id)).await?;
+            let view = self.api.read(&format!("/v1/posts/{}", post.id)).await?;
             let views = field(&view, "/targets").as_array().into_iter().flatten();
             let view = views.into_iter().find(|view| field(view, "/id") == target.as_str()).unwrap_or(&Value::Null);
             match field(view, "/state").as_str().unwrap_or_default() {

@@ -1,6 +1,7 @@
 //! `cargo run -p local -- chaos`: posts go out through a platform that fails, while consumers die by SIGKILL; and in the end
 //! each post is out once, or told not to be out, whatever was killed.
 
+mod api;
 mod callers;
 mod dice;
 mod killer;
@@ -20,6 +21,7 @@ use uuid::Uuid;
 
 use crate::arguments::ChaosArguments;
 use crate::demo::browser::Client;
+use api::Api;
 use callers::Callers;
 use killer::Kills;
 use plan::{Pace, Plan};
@@ -78,10 +80,11 @@ async fn with_cloud(options: local::Options, plan: &Plan) -> Result<bool, Failur
 
 /// Everything between a cloud that runs and one that rests.
 async fn storm(cloud: &Cloud, client: &Client, plan: &Plan) -> Result<Outcome, Failure> {
-    let callers = Callers::connect(client, plan).await?;
-    let kills = Kills::new(cloud, client, plan);
+    let api = Api::new(client);
+    let callers = Callers::connect(&api, plan).await?;
+    let kills = Kills::new(cloud, &api, plan);
     let platform = Platform::of(cloud)?;
-    let rest = Rest::new(cloud, client, plan).await;
+    let rest = Rest::new(cloud, &api, plan).await;
     let facebook = cloud.simulator().ok_or("the simulator is gone")?.facebook();
     plan.pace.faults().into_iter().for_each(|fault| facebook.add_fault(fault));
     let began = Instant::now();
@@ -113,6 +116,7 @@ async fn storm(cloud: &Cloud, client: &Client, plan: &Plan) -> Result<Outcome, F
         posts: accepted.len(),
         scheduled: callers.scheduled(),
         repeated: callers.repeated(),
+        sent_again: api.again(),
         wanted_kills: plan.kills,
         in_flight: kills.in_flight(),
         kills: kills.all(),

@@ -16,6 +16,8 @@ pub(crate) struct Outcome {
     pub(crate) posts: usize,
     pub(crate) scheduled: u32,
     pub(crate) repeated: u32,
+    /// Requests that had to be sent again because no good answer came.
+    pub(crate) sent_again: u32,
     pub(crate) wanted_kills: u32,
     pub(crate) in_flight: u32,
     pub(crate) kills: u32,
@@ -63,7 +65,10 @@ impl Outcome {
             *states.entry(&fate.state).or_default() += 1;
         }
         let in_hands = hands.before + hands.between + hands.after;
-        let asked = format!("{}, {} with a time; {} requests repeated", self.posts, self.scheduled, self.repeated);
+        let asked = format!(
+            "{}, {} with a time; {} requests repeated, {} sent again for want of an answer",
+            self.posts, self.scheduled, self.repeated, self.sent_again
+        );
         let killed =
             format!("{}, {} of them in flight, with {in_hands} jobs in their hands", self.kills, self.in_flight);
         let claimed = format!("{}, {} of them already shown by the platform", hands.between, hands.shown);
@@ -123,6 +128,7 @@ mod tests {
             posts: 3,
             scheduled: 1,
             repeated: 1,
+            sent_again: 0,
             wanted_kills: 2,
             in_flight: 2,
             kills: 3,

@@ -11,13 +11,13 @@ use local::Cloud;
 use serde_json::Value;
 use shared::aws::Clients;
 
+use super::api::Api;
 use super::callers::Accepted;
 use super::killer::Kills;
 use super::plan::{Pace, Plan};
 use super::report::say;
 use super::verdict::is_terminal;
 use super::{Failure, field, pause};
-use crate::demo::browser::Client;
 
 /// How often is looked.
 const LOOK: Duration = Duration::from_secs(1);
@@ -28,7 +28,7 @@ const VISIBILITY: Duration = Duration::from_secs(61);
 
 pub(crate) struct Rest<'a> {
     cloud: &'a Cloud,
-    client: &'a Client,
+    api: &'a Api<'a>,
     plan: &'a Plan,
     queues: Queues,
     /// The posts as last seen.
@@ -38,9 +38,9 @@ pub(crate) struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    pub(crate) async fn new(cloud: &'a Cloud, client: &'a Client, plan: &'a Plan) -> Self {
+    pub(crate) async fn new(cloud: &'a Cloud, api: &'a Api<'a>, plan: &'a Plan) -> Self {
         let queues = Clients::at(&cloud.aws_url()).await.sqs();
-        Self { cloud, client, plan, queues, views: RefCell::default(), moved: Cell::new(0) }
+        Self { cloud, api, plan, queues, views: RefCell::default(), moved: Cell::new(0) }
     }
 
     /// Waits for rest, as long as the plan allows. Whether it came.
@@ -48,7 +48,7 @@ impl<'a> Rest<'a> {
         let ends = Instant::now() + self.plan.pace.patience();
         while Instant::now() < ends {
             let finished = self.look(accepted).await?;
-            let queue = self.client.read("/health/queue").await?;
+            let queue = self.api.read("/health/queue").await?;
             let figure = |name: &str| field(&queue, name).as_u64().unwrap_or(u64::MAX);
             let dead = figure("/dead_letters");
             if finished && figure("/visible") + figure("/in_flight") + figure("/delayed") + dead == 0 {
@@ -70,7 +70,7 @@ impl<'a> Rest<'a> {
             if self.views.borrow().get(&post.id).is_some_and(is_finished) {
                 continue;
             }
-            let view = self.client.read(&format!("/v1/posts/{}", post.id)).await?;
+            let view = self.api.read(&format!("/v1/posts/{}", post.id)).await?;
             finished &= is_finished(&view);
             self.views.borrow_mut().insert(post.id.clone(), view);
         }
