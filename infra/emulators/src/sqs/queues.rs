@@ -135,14 +135,23 @@ impl Sqs {
         Ok(json!({"queueUrls": urls}))
     }
 
-    /// Moves everything that is visible in a dead letter queue back. What comes back is new to its queue: another
+    /// Moves everything that is visible in a dead letter queue back, or to a queue that is named. What comes back is new to its queue: another
     /// message id, another sent time, no receives.
     pub(super) fn start_move(&self, request: &StartMessageMoveTask) -> Answer {
         let now = self.clock.now_ms();
         let mut state = self.lock();
         let missing = || Refusal::new("ResourceNotFoundException", "ResourceNotFoundException", "No such queue.");
+        if request.destination_arn.as_ref().is_some_and(|arn| state.queue_by_arn(arn).is_none()) {
+            return Err(missing());
+        }
         let source = state.queue_by_arn(&request.source_arn).ok_or_else(missing)?;
-        let moved: Vec<Message> = source.messages.extract_if(.., |message| message.visible_at <= now).collect();
+        // What somebody has sent there directly has no queue that it came from: without a destination it stays.
+        let has_destination =
+            |message: &Message| request.destination_arn.is_some() || message.dead_letter_source.is_some();
+        let visible = |message: &Message| message.visible_at <= now;
+        let stays = source.messages.iter().any(|message| visible(message) && !has_destination(message));
+        let moved: Vec<Message> =
+            source.messages.extract_if(.., |message| visible(message) && has_destination(message)).collect();
         let count = moved.len();
         for message in moved {
             let target = request.destination_arn.clone().or_else(|| message.dead_letter_source.clone());
@@ -159,11 +168,16 @@ impl Sqs {
             });
         }
         let handle = Uuid::now_v7().to_string();
-        state.moves.push(json!({
+        let mut task = json!({
             "TaskHandle": handle, "Status": "COMPLETED", "SourceArn": request.source_arn,
             "DestinationArn": request.destination_arn, "StartedTimestamp": now,
             "ApproximateNumberOfMessagesMoved": count, "ApproximateNumberOfMessagesToMove": count,
-        }));
+        });
+        if let (true, Some(task)) = (stays, task.as_object_mut()) {
+            task.insert("Status".to_owned(), json!("FAILED"));
+            task.insert("FailureReason".to_owned(), json!("CouldNotDetermineMessageSource"));
+        }
+        state.moves.push(task);
         drop(state);
         self.wake();
         Ok(json!({"TaskHandle": handle}))

@@ -154,6 +154,23 @@ async fn after_too_many_receives_a_message_is_a_dead_letter_and_can_be_moved_bac
 }
 
 #[tokio::test]
+async fn what_was_sent_to_a_dead_letter_queue_itself_moves_only_to_a_queue_that_is_named() {
+    let (emulators, client, dead) = with_queue(Queue::new("dead")).await;
+    let queue = emulators.create_queue(&Queue::new("jobs").with_redrive(&dead.arn, 2)).await.unwrap();
+    client.send_message().queue_url(&dead.url).message_body("x").send().await.unwrap();
+
+    client.start_message_move_task().source_arn(&dead.arn).send().await.unwrap();
+    let tasks = client.list_message_move_tasks().source_arn(&dead.arn).send().await.unwrap();
+    let task = &tasks.results()[0];
+    assert_eq!((task.status(), task.approximate_number_of_messages_moved()), (Some("FAILED"), 0));
+    assert!(receive(&client, &queue).await.is_empty());
+
+    client.start_message_move_task().source_arn(&dead.arn).destination_arn(&queue.arn).send().await.unwrap();
+    assert_eq!(receive(&client, &queue).await.len(), 1);
+    assert!(receive(&client, &dead).await.is_empty());
+}
+
+#[tokio::test]
 async fn a_batch_reports_each_entry_and_has_limits() {
     let (_emulators, client, queue) = with_queue(Queue::new("jobs")).await;
     let entry =
