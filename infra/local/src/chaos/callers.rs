@@ -113,6 +113,8 @@ impl<'a> Callers<'a> {
         let content = match dice.between(0, 99) {
             0..15 => json!({ "text": text, "link": "https://bakery.example.com/menu" }),
             15..30 => json!({ "text": text, "media": photo }),
+            // The platform refuses links to itself.
+            30..32 => json!({ "text": text, "link": "https://www.facebook.com/example/posts/1" }),
             _text_alone => json!({ "text": text }),
         };
         let mut pages: Vec<&(&str, String)> = self.pages.iter().collect();
@@ -126,11 +128,23 @@ impl<'a> Callers<'a> {
         let ahead = match dice.between(0, 99) {
             0..25 => dice.between(near.0, near.1),
             25..30 => dice.between(far.0, far.1),
-            _at_once => return Ok(json!({ "content": content, "targets": targets })),
+            _at_once => 0,
         };
-        let at = SystemClock.now().saturating_add(SignedDuration::from_secs(i64::try_from(ahead)?))?;
-        self.scheduled.set(self.scheduled.get() + 1);
-        Ok(json!({ "content": content, "targets": targets, "schedule": { "at": at.to_string() } }))
+        let body = json!({ "content": content, "targets": targets });
+        let mut body = body.as_object().cloned().unwrap_or_default();
+        let now = SystemClock.now();
+        let in_seconds = |seconds: u64| -> Result<Value, Failure> {
+            Ok(json!(now.saturating_add(SignedDuration::from_secs(i64::try_from(seconds)?))?.to_string()))
+        };
+        if ahead > 0 {
+            self.scheduled.set(self.scheduled.get() + 1);
+            body.insert("schedule".to_owned(), json!({ "at": in_seconds(ahead)? }));
+        }
+        if dice.chance(3) {
+            let patience = self.plan.pace.shortest_life();
+            body.insert("not_after".to_owned(), in_seconds(ahead + patience)?);
+        }
+        Ok(Value::Object(body))
     }
 
     /// Says it again: the answer must be the same, to the byte.

@@ -59,6 +59,14 @@ impl Pace {
         }
     }
 
+    /// How many seconds after its time a post that is soon of no use may still go out.
+    pub(crate) fn shortest_life(self) -> u64 {
+        match self {
+            Self::Real => 30,
+            Self::Quick => 10,
+        }
+    }
+
     /// The longest wait before the next kill, in milliseconds.
     pub(crate) fn longest_wait(self) -> u64 {
         match self {
@@ -71,7 +79,7 @@ impl Pace {
     pub(crate) fn patience(self) -> Duration {
         match self {
             Self::Real => Duration::from_mins(15),
-            Self::Quick => Duration::from_secs(90),
+            Self::Quick => Duration::from_mins(3),
         }
     }
 
