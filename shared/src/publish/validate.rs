@@ -73,10 +73,7 @@ pub(super) async fn check(
 fn schedule(schedule: Option<&Schedule>, now: Timestamp, faults: &mut Vec<Fault>) -> Option<Planned> {
     let schedule = schedule?;
     match schedule.resolve(now) {
-        Ok(at) => {
-            let at = Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at);
-            Some(Planned { schedule: schedule.clone(), at })
-        }
+        Ok(at) => Some(Planned { schedule: schedule.clone(), at: to_the_millisecond(at) }),
         Err(error) => {
             let pointer = format!("/schedule{}", error.pointer(schedule));
             faults.push(Fault::new(pointer, error.code(), format!("The time is {error}.")));
@@ -87,7 +84,7 @@ fn schedule(schedule: Option<&Schedule>, now: Timestamp, faults: &mut Vec<Fault>
 
 fn not_after(text: Option<&str>, goes_out: Timestamp, faults: &mut Vec<Fault>) -> Option<Timestamp> {
     let pointer = "/not_after";
-    match text?.parse::<Timestamp>() {
+    match text?.parse::<Timestamp>().map(to_the_millisecond) {
         Ok(at) if at > goes_out => Some(at),
         Ok(_) => {
             faults.push(Fault::new(pointer, "not_after.too_early", "It must lie after the time of the post."));
@@ -99,6 +96,11 @@ fn not_after(text: Option<&str>, goes_out: Timestamp, faults: &mut Vec<Fault>) -
             None
         }
     }
+}
+
+/// What the store keeps of a time: the first answer shows it as every later one does.
+fn to_the_millisecond(at: Timestamp) -> Timestamp {
+    Timestamp::from_millisecond(at.as_millisecond()).unwrap_or(at)
 }
 
 fn one_target(

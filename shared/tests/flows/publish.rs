@@ -51,6 +51,19 @@ async fn f01_the_same_request_with_its_key_is_accepted_once_and_answered_alike()
 }
 
 #[tokio::test]
+async fn f01_times_finer_than_the_store_keeps_are_answered_alike() {
+    let world = World::start().await;
+    let body = json!({
+        "content": { "text": "to the nanosecond" },
+        "targets": [{ "connection": world.connected().await }],
+        "schedule": { "at": "2026-11-22T00:00:00.123456789Z" },
+        "not_after": "2026-11-22T01:00:00.123456789Z",
+    });
+    let first = world.create_keyed("k", &body).await.unwrap();
+    assert_eq!(world.create_keyed("k", &body).await.unwrap().body, first.body);
+}
+
+#[tokio::test]
 async fn f01_requests_at_the_same_moment_with_one_key_make_one_post() {
     let world = World::start().await;
     let body = json!({ "content": { "text": "at once" }, "targets": [{ "connection": world.connected().await }] });

@@ -129,3 +129,35 @@ impl Pace {
 fn chance(fault: Fault, probability: f64) -> Fault {
     fault.with_probability(probability)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_platform_shows_what_it_took_before_postd_believes_its_listing() {
+        for pace in [Pace::Real, Pace::Quick] {
+            let slow = pace.faults().into_iter().filter(|fault| fault.kind == FaultKind::Slow);
+            let slowest = slow.filter_map(|fault| fault.milliseconds).max().unwrap();
+            let shown = SignedDuration::from_millis(i64::try_from(slowest).unwrap()) + pace.listing_lag();
+            let [.., (name, settle)] = pace.parameters();
+            assert_eq!(name, "FacebookSettleSeconds");
+            assert!(shown < SignedDuration::from_secs(settle.parse().unwrap()), "{pace:?}");
+        }
+    }
+
+    #[test]
+    fn every_publish_call_is_struck_and_only_some_of_them_fail() {
+        for (pace, edge) in
+            [(Pace::Real, "feed"), (Pace::Real, "photos"), (Pace::Quick, "feed"), (Pace::Quick, "photos")]
+        {
+            let faults: Vec<Fault> =
+                pace.faults().into_iter().filter(|fault| fault.edge.as_deref() == Some(edge)).collect();
+            let (last, likely) = faults.split_last().unwrap();
+            assert_eq!((last.kind, last.probability, last.count), (FaultKind::LateAnswer, None, None));
+            let harmless = |fault: &&Fault| matches!(fault.kind, FaultKind::Slow | FaultKind::LateAnswer);
+            let failing = likely.iter().filter(|fault| !harmless(fault));
+            assert!(failing.map(|fault| fault.probability.unwrap()).sum::<f64>() < 0.3);
+        }
+    }
+}
