@@ -185,6 +185,8 @@ metrics! {
     JobsLost = "jobs_lost" in "Count",
     /// How long the longest overdue target has been due.
     OldestOverdue = "oldest_overdue" in "Seconds",
+    /// Targets that no message and no reminder stood for, found by looking through the table.
+    Strays = "strays" in "Count",
     /// Connections that need their owner.
     ReconnectNeeded = "reconnect_needed" in "Count",
     /// Tokens that could not be read or written because KMS or the Vault table did not answer, or refused.

@@ -2,11 +2,13 @@
 
 use aws_sdk_dynamodb::types::ReturnValue;
 use jiff::Timestamp;
+use tokio::task::JoinSet;
 
 use super::{Connection, Item, Store, StoreError, from_row, keys, number, text, unavailable};
 use crate::{
     ids::{ConnectionId, TenantId},
     target::Target,
+    telemetry::Chain,
     tenant::Tenant,
 };
 
@@ -21,6 +23,23 @@ pub struct DueTarget {
     entry: String,
 }
 
+impl DueTarget {
+    /// The time that it is or was due at: its own, or its entry's where it has none.
+    #[must_use]
+    pub fn since(&self) -> Timestamp {
+        self.target.not_before.unwrap_or_else(|| keys::time_of(&self.entry).unwrap_or(self.target.updated_at))
+    }
+}
+
+/// Due targets of one shard.
+#[derive(Debug)]
+pub struct DuePage {
+    /// The longest overdue first.
+    pub targets: Vec<DueTarget>,
+    /// Whether the shard holds more.
+    pub more: bool,
+}
+
 impl Store {
     /// How many shards each kind of due things has.
     #[must_use]
@@ -32,16 +51,37 @@ impl Store {
     ///
     /// # Errors
     /// The store did not answer.
-    pub async fn due_targets(&self, shard: u8, until: Timestamp, limit: i32) -> Result<Vec<DueTarget>, StoreError> {
-        let mut due = Vec::new();
-        for entry in self.due(keys::due_targets_shard(shard), until, limit).await? {
-            // The index is read first and the row second: what has moved on meanwhile is not due any more.
-            let row = self.get("read a due target", entry.pk.clone(), entry.sk, true).await?;
-            let Some(row) = row.filter(|row| due_at(row) == Some(&entry.due_at)) else { continue };
-            let Some(tenant) = tenant_of(&entry.pk) else { continue };
-            due.push(DueTarget { tenant, target: from_row("target", row)?, entry: entry.due_at });
+    pub async fn due_targets(&self, shard: u8, until: Timestamp, limit: i32) -> Result<DuePage, StoreError> {
+        let entries = self.due(keys::due_targets_shard(shard), until, limit).await?;
+        let more = i32::try_from(entries.len()).is_ok_and(|found| found >= limit);
+        let mut reads = JoinSet::new();
+        for entry in entries {
+            let store = self.clone();
+            reads.spawn(async move { store.due_target(entry).await });
         }
-        Ok(due)
+        let mut targets = Vec::new();
+        while let Some(read) = reads.join_next().await {
+            if let Ok(read) = read {
+                targets.extend(read?);
+            }
+        }
+        targets.sort_by(|one: &DueTarget, other| one.entry.cmp(&other.entry));
+        Ok(DuePage { targets, more })
+    }
+
+    async fn due_target(&self, entry: Entry) -> Result<Option<DueTarget>, StoreError> {
+        // The index is read first and the row second: what has moved on meanwhile is not due any more.
+        let row = self.get("read a due target", entry.pk.clone(), entry.sk, true).await?;
+        let Some(row) = row.filter(|row| due_at(row) == Some(&entry.due_at)) else { return Ok(None) };
+        let Some(tenant) = tenant_of(&entry.pk) else { return Ok(None) };
+        match from_row("target", row) {
+            Ok(target) => Ok(Some(DueTarget { tenant, target, entry: entry.due_at })),
+            Err(error) => {
+                // One row that cannot be read does not keep all others from going out.
+                tracing::error!(error = %Chain(&error), "a due target was passed over");
+                Ok(None)
+            }
+        }
     }
 
     /// Moves a reminder, so that the target is looked at again if the message sent for it is lost. `false` if the target
@@ -167,7 +207,7 @@ fn due_at(item: &Item) -> Option<&String> {
 }
 
 /// The tenant whose key this is. Our own index vouches for it.
-fn tenant_of(pk: &str) -> Option<Tenant> {
+pub(super) fn tenant_of(pk: &str) -> Option<Tenant> {
     let id: TenantId = pk.strip_prefix("T#")?.split('#').next()?.parse().ok()?;
     Some(Tenant::verified(id))
 }

@@ -113,6 +113,11 @@ pub(super) fn at(at: Timestamp, then: &str) -> String {
     format!("{:013}#{then}", at.as_millisecond())
 }
 
+/// The time that [`at`] begins with.
+pub(super) fn time_of(entry: &str) -> Option<Timestamp> {
+    Timestamp::from_millisecond(entry.split('#').next()?.parse().ok()?).ok()
+}
+
 /// Everything up to and with `at`, as the upper bound of a range over [`at`].
 pub(super) fn until(at: Timestamp) -> String {
     format!("{:013}#~", at.as_millisecond())

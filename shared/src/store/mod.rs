@@ -24,19 +24,21 @@ mod posts;
 mod reviews;
 mod rivals;
 mod sessions;
+mod sweep;
 mod targets;
 mod tenancy;
 
 pub use claims::{Claim, ClaimRequest};
 pub use connections::{Connection, ConnectionState, LastEvent, SavedDestination};
 pub use cursor::{Cursor, InvalidCursor};
-pub use due::DueTarget;
+pub use due::{DuePage, DueTarget};
 pub use edits::{Edited, PostEdit};
 pub use hooks::{HookEvent, Receipt};
 pub use posts::{Page, PostSummary, Reservation};
 pub use reviews::{Review, Reviewed};
 pub use rivals::Rivals;
 pub use sessions::Session;
+pub use sweep::{Place, Quiet, QuietRows};
 pub use targets::{Cancellation, DeadLetter, Settled};
 pub use tenancy::{ApiKey, TenantRow};
 

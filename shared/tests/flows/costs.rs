@@ -97,7 +97,7 @@ async fn a_scheduled_post_costs_eleven_write_units() {
     assert_eq!(accept(&world, &body).await, (5.0, 0.5));
     world.advance(7_200);
     // The entry moves: out of its old place in the index and into a new one.
-    assert_eq!(tick(&world).await, (3.0, 3.5));
+    assert_eq!(tick(&world).await, (3.0, 3.0));
     assert_eq!(work(&world).await, (3.0, 1.0));
     assert_eq!(tick(&world).await, (0.0, 2.0), "four shards, all empty");
     assert_eq!(world.page().len(), 1);
@@ -125,4 +125,27 @@ async fn a_lost_answer_costs_four_write_units_and_the_question_five() {
     world.advance(40);
     assert_eq!(work(&world).await, (5.0, 2.0));
     assert_eq!(world.page().len(), 1);
+}
+
+#[tokio::test]
+async fn a_sweep_costs_what_is_kept_and_half_a_unit_for_each_young_post() {
+    const POSTS: u32 = 40;
+    let world = World::start().await;
+    let mut body = post(&world).await;
+    for number in 0..POSTS {
+        body["content"]["text"] = format!("Fresh bread, batch {number}").into();
+        accept(&world, &body).await;
+    }
+    work(&world).await;
+    let sweep = async |hours: i64| {
+        world.advance(hours * 3_600);
+        let before = world.emulators.counts();
+        assert_eq!(world.sweep().await.found, 0);
+        let (writes, reads) = units(&world, &before);
+        assert!(writes < 0.1, "{writes}");
+        reads / f64::from(POSTS)
+    };
+    let (young, old) = (sweep(1).await, sweep(4 * 24).await);
+    assert!(old > 0.1 && old < 0.2, "{old} read units for a post and its target that are only kept");
+    assert!((young - old - 0.5).abs() < 0.01, "{young} read units for a post that could still be missing something");
 }

@@ -6,6 +6,8 @@ mod connect;
 mod costs;
 mod edits;
 mod orders;
+mod dispatch;
+mod lost;
 mod publish;
 mod refusals;
 mod reviews;

@@ -64,7 +64,7 @@ pub(crate) struct World {
     pub(crate) publish_queue: String,
     pub(crate) inbound_queue: String,
     pub(crate) dead_letter_queue: String,
-    transport: Arc<HttpTransport>,
+    parts: Parts,
     simulator_clock: simulator::ManualClock,
 }
 
@@ -107,15 +107,54 @@ impl World {
             key,
             store,
             sqs: parts.clients.sqs(),
-            publish_queue: parts.resources.publish_queue,
-            inbound_queue: parts.resources.inbound_queue,
-            dead_letter_queue: parts.resources.dead_letter_queue,
+            publish_queue: parts.resources.publish_queue.clone(),
+            inbound_queue: parts.resources.inbound_queue.clone(),
+            dead_letter_queue: parts.resources.dead_letter_queue.clone(),
             emulators,
             simulator,
             clock,
-            transport: parts.transport,
+            parts,
             simulator_clock,
         }
+    }
+
+    /// A consumer that shares nothing with the others but what is outside: another sandbox.
+    pub(crate) fn sandbox(&self) -> Consumer {
+        self.parts.consumer()
+    }
+
+    /// Everything in the queue is lost.
+    pub(crate) async fn lose_messages(&self) {
+        self.sqs.purge_queue().queue_url(&self.publish_queue).send().await.unwrap();
+    }
+
+    /// Looks through the whole table.
+    pub(crate) async fn sweep(&self) -> shared::dispatch::Sweep {
+        let sweep = self.dispatcher.sweep(0, 1).await.unwrap();
+        assert!(sweep.finished, "{sweep:?}");
+        sweep
+    }
+
+    /// Accepts a post for now through `connection`; its id.
+    pub(crate) async fn accept(&self, connection: &str, text: &str) -> String {
+        let body = serde_json::json!({ "content": { "text": text }, "targets": [{ "connection": connection }] });
+        self.create(&body).await.unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// Where a post stands.
+    pub(crate) async fn state(&self, id: &str) -> String {
+        self.post(id).await["state"].as_str().unwrap().to_owned()
+    }
+
+    /// Works on what is visible with a consumer of its own kind, and answers the queue.
+    pub(crate) async fn pump_with(&self, consumer: &Arc<Consumer>) -> usize {
+        let messages = self.receive(&self.publish_queue, VISIBILITY).await;
+        let count = messages.len();
+        let returned = consumer.batch(messages.clone(), TIME_LEFT).await;
+        for message in messages.iter().filter(|message| !returned.contains(&message.id)) {
+            self.delete(&self.publish_queue, message).await;
+        }
+        count
     }
 
     /// Moves every clock there is.
@@ -181,13 +220,7 @@ impl World {
     /// Receives what is visible, works on it and answers the queue like the event source mapping does. How many messages
     /// there were.
     pub(crate) async fn pump(&self) -> usize {
-        let messages = self.receive(&self.publish_queue, VISIBILITY).await;
-        let count = messages.len();
-        let returned = self.consumer.batch(messages.clone(), TIME_LEFT).await;
-        for message in messages.iter().filter(|message| !returned.contains(&message.id)) {
-            self.delete(&self.publish_queue, message).await;
-        }
-        count
+        self.pump_with(&self.consumer).await
     }
 
     /// Works until nothing is visible any more.
@@ -260,7 +293,7 @@ impl World {
         address.set_query(None);
         let mut call = Call::new(Method::POST, address);
         call.body = Body::Form(form);
-        let answer = self.transport.send(call, Duration::from_secs(5)).await.unwrap();
+        let answer = self.parts.transport.send(call, Duration::from_secs(5)).await.unwrap();
         answer.headers["location"].to_str().unwrap().parse().unwrap()
     }
 
