@@ -14,7 +14,7 @@ use super::{
     Act, Answer, Authentication, Checkpoint, Connector, ConnectorError, Disposition, Effect, Flow, Next, Prepared,
     Published, Refusal, Request, Step,
     canonical::{canonical, sha256_hex},
-    transport::{Transport, TransportError},
+    transport::{Cause, Transport, TransportError},
 };
 use crate::secret::{AccessToken, AppCredentials};
 
@@ -71,6 +71,33 @@ pub struct Calls<'a> {
     /// The time that is left.
     pub budget: Budget,
     hold_back: Option<SignedDuration>,
+    contact: Option<Contact>,
+}
+
+/// How the last call ended, as far as it tells whether the platform is there at all.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Contact {
+    /// It answered, whatever it said.
+    Answered,
+    /// It answered that it is failing (5xx).
+    Failing,
+    /// The call left and nothing came back.
+    Silent,
+    /// It could not be reached; nothing left this machine.
+    NotReached,
+}
+
+impl Contact {
+    fn of(outcome: &Result<Answer, TransportError>) -> Option<Self> {
+        match outcome {
+            Ok(answer) if answer.status.is_server_error() => Some(Self::Failing),
+            Ok(_) => Some(Self::Answered),
+            // Our own mistake: it says nothing about the platform.
+            Err(TransportError::NotSent(Cause::Address | Cause::Malformed)) => None,
+            Err(TransportError::NotSent(_)) => Some(Self::NotReached),
+            Err(TransportError::NoAnswer(_)) => Some(Self::Silent),
+        }
+    }
 }
 
 impl<'a> Calls<'a> {
@@ -83,13 +110,19 @@ impl<'a> Calls<'a> {
         token: Option<&'a AccessToken>,
         budget: Budget,
     ) -> Self {
-        Self { transport, connector, app, token, budget, hold_back: None }
+        Self { transport, connector, app, token, budget, hold_back: None, contact: None }
     }
 
     /// How long the platform asked us to hold back, by the usage figures on the answers so far: the longest of them.
     #[must_use]
     pub fn hold_back(&self) -> Option<SignedDuration> {
         self.hold_back
+    }
+
+    /// How the last call ended, if one was made.
+    #[must_use]
+    pub fn contact(&self) -> Option<Contact> {
+        self.contact
     }
 
     async fn send(&mut self, mut request: Request) -> Result<Answer, CallFailed> {
@@ -103,6 +136,7 @@ impl<'a> Calls<'a> {
         let began = Instant::now();
         let outcome = self.transport.send(request, deadline).await;
         let duration_ms = u64::try_from(began.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.contact = Contact::of(&outcome).or(self.contact);
         match outcome {
             Ok(answer) => {
                 tracing::debug!(connector.name = platform, status = answer.status.as_u16(), duration_ms, "answered");
@@ -193,6 +227,15 @@ pub trait Journal: Send {
         intent: Option<&Intent>,
         checkpoint: &Checkpoint,
     ) -> impl Future<Output = Result<(), Self::Error>> + Send;
+
+    /// Asked when a publish is about to leave and nothing is awaited any more: the process may have been frozen since the
+    /// intent was stored, or the store slow.
+    ///
+    /// # Errors
+    /// It must not leave now.
+    fn before_publish(&mut self) -> Result<(), Self::Error> {
+        Ok(())
+    }
 }
 
 /// How a run of a publish ended.
@@ -225,6 +268,20 @@ pub enum Ended<E> {
     },
     /// The time budget did not allow the next call, and it was not made: an intent stored for it stands for nothing.
     OutOfTime {
+        /// Where to go on.
+        checkpoint: Checkpoint,
+    },
+    /// The platform could not be reached, and nothing left this machine: an intent stored for the call stands for nothing.
+    NotSent {
+        /// What was in the way.
+        cause: Refusal,
+        /// Where to go on.
+        checkpoint: Checkpoint,
+    },
+    /// A publish was about to leave too late, and did not: an intent stored for it stands for nothing.
+    Withheld {
+        /// The journal's word.
+        error: E,
         /// Where to go on.
         checkpoint: Checkpoint,
     },
@@ -323,6 +380,15 @@ pub async fn run_publish<J: Journal>(
             return Ended::JournalLost(error);
         }
         stored = checkpoint;
+        if effect == Effect::Publish
+            && let Err(error) = journal.before_publish()
+        {
+            return if publish_left {
+                Ended::Unknown { cause: ours("platform.out_of_time", "There was no time left to call the platform.") }
+            } else {
+                Ended::Withheld { error, checkpoint: stored }
+            };
+        }
         let outcome = calls.send(request).await;
         // From here on the platform may have acted, unless the transport knows better.
         next = match outcome {
@@ -381,9 +447,11 @@ fn unsent<E>(failure: CallFailed, effect: Effect, publish_left: bool, checkpoint
     let error = match failure {
         CallFailed::OutOfTime => return Ended::OutOfTime { checkpoint },
         CallFailed::Refused(error) => error,
-        CallFailed::Transport(TransportError::NotSent(_)) | CallFailed::TooManyCalls => {
-            ConnectorError::Transient(failure.refusal())
+        CallFailed::Transport(TransportError::NotSent(Cause::Connect | Cause::Timeout | Cause::Broken)) => {
+            return Ended::NotSent { cause: failure.refusal(), checkpoint };
         }
+        CallFailed::Transport(TransportError::NotSent(Cause::Address | Cause::Malformed | Cause::TooLarge))
+        | CallFailed::TooManyCalls => ConnectorError::Transient(failure.refusal()),
         CallFailed::Transport(TransportError::NoAnswer(_)) => ConnectorError::Unavailable(failure.refusal()),
     };
     let disposition = error.disposition(effect);

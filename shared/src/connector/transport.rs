@@ -48,6 +48,9 @@ pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, TransportError
 pub trait Transport: Send + Sync {
     /// Sends `request` at most once and waits for its whole answer, no longer than `deadline`.
     fn send(&self, request: Request, deadline: Duration) -> Sending<'_>;
+
+    /// Drops what is kept open between calls: the process may have stood still for long.
+    fn forget_connections(&self) {}
 }
 
 /// Why there is no answer. Neither variant carries an address, a header or a body.
@@ -136,12 +139,6 @@ impl HttpTransport {
         }
     }
 
-    /// Drops idle connections. For after a freeze: the process cannot tell how long it stood still, and a connection that
-    /// died meanwhile would swallow a call. TLS sessions are kept for resumption.
-    pub fn forget_connections(&self) {
-        *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = client(self.connector.clone());
-    }
-
     async fn exchange(&self, request: http::Request<Outgoing>) -> Result<Answer, Failure> {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let response = connections
@@ -183,6 +180,11 @@ impl Transport for HttpTransport {
                 Err(_) => Err(TransportError::NoAnswer(Cause::Timeout)),
             }
         })
+    }
+
+    /// For after a freeze: a connection that died meanwhile would swallow a call. TLS sessions are kept for resumption.
+    fn forget_connections(&self) {
+        *self.connections.lock().unwrap_or_else(PoisonError::into_inner) = client(self.connector.clone());
     }
 }
 

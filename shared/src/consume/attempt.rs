@@ -20,6 +20,8 @@ use crate::{
 
 /// How long a target is held while its connection waits for its owner, or our app for its operator.
 const HELD: SignedDuration = SignedDuration::from_mins(15);
+/// A job that is earlier than this is not the one that its target waits for, whatever the clocks of two machines say.
+const COPY: SignedDuration = SignedDuration::from_secs(90);
 /// The longest wait that a message can carry; what is later waits in the `due` index.
 const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
@@ -48,6 +50,11 @@ impl Consumer {
             (Ok(_), Ok(plan)) if !too_late => plan.intent().map(|intent| stamped(&intent, now)),
             _ => None,
         };
+        if work.deadline.budget().next_call().is_none() {
+            // What is claimed now would only be given back: another delivery has the time.
+            tracing::warn!("too little time is left to begin; the job comes back");
+            return Ok(Verdict::Return(SignedDuration::from_secs(1)));
+        }
         let owner = Uuid::new_v4().simple().to_string();
         let target = match self.claim(work, &owner, now, intent.as_ref()).await? {
             Claim::Won(target) => target,
@@ -59,6 +66,7 @@ impl Consumer {
             Claim::NotYet(until) => {
                 return Ok(Verdict::Return(until.duration_since(now).max(SignedDuration::from_secs(1))));
             }
+            Claim::Early(at) => return Ok(early(at.duration_since(now))),
             Claim::Settled(state) => {
                 tracing::debug!(state = state.name(), "nothing to do any more");
                 return Ok(Verdict::Done);
@@ -124,7 +132,13 @@ impl Consumer {
         let record = if recorded { FirstRecord::Stored } else { FirstRecord::NotStored };
         let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
-        let mut journal = Claimed { store: &self.store, tenant: work.tenant, target, clock: self.clock.as_ref() };
+        let mut journal = Claimed {
+            store: &self.store,
+            tenant: work.tenant,
+            target,
+            not_after: work.post.not_after,
+            clock: self.clock.as_ref(),
+        };
         let ended = driver::run_publish(&mut calls, prepared, plan, record, &mut journal).await;
         let now = self.clock.now();
         let settlement = match ended {
@@ -139,8 +153,25 @@ impl Consumer {
                 Settlement::Unknown { until: later(now, connector.settle_time()), reason: cause }
             }
             Ended::Failed { error, disposition, .. } => self.failed(work, target, &error, disposition, now).await?,
-            Ended::JournalLost(NotRecorded::Lost) => return Ok(Verdict::Done),
-            Ended::JournalLost(NotRecorded::Store(error)) => return Err(error),
+            Ended::NotSent { cause, checkpoint } => Settlement::Waiting {
+                until: later(now, backoff::outage(target, now)),
+                checkpoint,
+                publish_answered: target.publish_answered(),
+                reason: Some(cause),
+            },
+            Ended::Withheld { error: NotRecorded::Expired, .. } => Settlement::Expired(hold::expired()),
+            Ended::Withheld { error: NotRecorded::Overslept, checkpoint } => {
+                tracing::warn!("the claim ran out before the call left; nothing was sent");
+                self.transport.forget_connections();
+                Settlement::Waiting { until: now, checkpoint, publish_answered: false, reason: None }
+            }
+            Ended::Withheld { error: NotRecorded::Lost, .. } | Ended::JournalLost(NotRecorded::Lost) => {
+                return Ok(Verdict::Done);
+            }
+            Ended::Withheld { error: NotRecorded::Store(error), .. }
+            | Ended::JournalLost(NotRecorded::Store(error)) => return Err(error),
+            // The journal says these two only of a call that is about to leave.
+            Ended::JournalLost(NotRecorded::Overslept | NotRecorded::Expired) => return Ok(Verdict::Done),
         };
         self.settle(work, target, settlement).await
     }
@@ -248,11 +279,16 @@ struct Claimed<'a> {
     store: &'a Store,
     tenant: Tenant,
     target: &'a Target,
+    not_after: Timestamp,
     clock: &'a dyn Clock,
 }
 
-/// Why a step was not recorded.
+/// Why a step was not recorded, or its call not made.
 enum NotRecorded {
+    /// The claim has run out: another may be at work.
+    Overslept,
+    /// The post's time has run out.
+    Expired,
     /// The claim had passed to another.
     Lost,
     /// The store did not answer.
@@ -274,10 +310,25 @@ impl Journal for Claimed<'_> {
             Err(error) => Err(NotRecorded::Store(error)),
         }
     }
+
+    /// The machine may have stood still between the claim and now, with this call half made (F37).
+    fn before_publish(&mut self) -> Result<(), NotRecorded> {
+        let now = self.clock.now();
+        if self.target.lease_until.is_some_and(|until| until < now) {
+            return Err(NotRecorded::Overslept);
+        }
+        if now > self.not_after { Err(NotRecorded::Expired) } else { Ok(()) }
+    }
 }
 
 fn stamped(intent: &driver::Intent, at: Timestamp) -> Intent {
     Intent { step: intent.step, fingerprint: intent.fingerprint.clone(), at, answered: false }
+}
+
+/// A job that comes before its target's time. One that is far too early is a copy: the one that was sent along with the wait
+/// comes at its time, and dispatch reminds. Keeping a copy would drive it into the dead letters, receive by receive.
+fn early(wait: SignedDuration) -> Verdict {
+    if wait > COPY { Verdict::Done } else { Verdict::Return(wait.max(SignedDuration::from_secs(1))) }
 }
 
 pub(super) fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {

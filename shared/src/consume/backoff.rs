@@ -1,12 +1,16 @@
 //! How long to wait before another attempt.
 
 use aws_lc_rs::digest;
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
+
+use crate::target::Target;
 
 /// Attempts that a target gets before it fails for good.
 pub(super) const ATTEMPTS: u32 = 4;
 
 const LONGEST: i64 = 60;
+const SHORTEST_OUTAGE: SignedDuration = SignedDuration::from_secs(3);
+const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The wait after attempt number `attempt`, counted from 1: 1, 3, 9, 27 seconds, at most 60, and up to a second more so
 /// that many do not come back at the same moment (F42). The part of a second is drawn from `who` waits: as good as chance
@@ -24,6 +28,23 @@ fn jitter(attempt: u32, who: u128) -> SignedDuration {
     let hash = context.finish();
     let drawn = hash.as_ref().first_chunk().copied().map_or(0, u16::from_be_bytes);
     SignedDuration::from_millis(i64::from(drawn) % 1001)
+}
+
+/// How long a target waits for a platform that is not there: half of the time since its first attempt, at least 3 s and
+/// at most 5 min, and up to a quarter more. Nothing is counted for it, and the longer it lasts, the rarer are the calls.
+pub(super) fn outage(target: &Target, now: Timestamp) -> SignedDuration {
+    let age = now.duration_since(target.started_at.unwrap_or(now));
+    spread((age / 2).clamp(SHORTEST_OUTAGE, LONGEST_OUTAGE), target)
+}
+
+/// Up to a quarter more, so that many do not come back at the same moment; at most 5 min.
+pub(super) fn spread(wait: SignedDuration, target: &Target) -> SignedDuration {
+    let share = (wait / 4).min(LONGEST_OUTAGE).max(SignedDuration::from_secs(1));
+    let who = target.post.uuid().as_u128() ^ u128::from(target.fence) ^ ((target.target.index() as u128) << 64);
+    // Thousandths of the share.
+    let part = jitter(u32::MAX, who).as_millis();
+    let more = share.as_millis().saturating_mul(part) / 1000;
+    wait.saturating_add(SignedDuration::from_millis(i64::try_from(more).unwrap_or(0)))
 }
 
 #[cfg(test)]

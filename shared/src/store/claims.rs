@@ -37,8 +37,10 @@ pub enum Claim {
     Won(Box<Target>),
     /// An earlier publish has no known end: the target is ours to ask about, and not to publish.
     ReadBack(Box<Target>),
-    /// Another holds it, or it is too early: come back then.
+    /// Another holds it: come back then.
     NotYet(Timestamp),
+    /// It waits for its time, and has an entry in `due`: come back then, or let that do it.
+    Early(Timestamp),
     /// There is nothing to do any more.
     Settled(State),
     /// The job speaks of another version of the post.
@@ -131,10 +133,11 @@ impl Store {
         if found.state.is_settled() {
             return Ok(Claim::Settled(found.state));
         }
-        let free_at = found.lease_until.filter(|until| *until >= request.now);
-        let early = found.not_before.filter(|at| *at > request.now);
-        if let Some(until) = free_at.or(early) {
+        if let Some(until) = found.lease_until.filter(|until| *until >= request.now) {
             return Ok(Claim::NotYet(until));
+        }
+        if let Some(at) = found.not_before.filter(|at| *at > request.now) {
+            return Ok(Claim::Early(at));
         }
         if found.intent.is_none() {
             // It changed hands between our write and the answer: the next delivery sees where it stands.

@@ -132,7 +132,10 @@ impl Store {
         if let Some(until) = goes_on {
             change.set("not_before", millis(until));
             change.set("due_shard", text(keys::due_targets(claimed.post)));
-            change.set("due_at", text(keys::at(until.saturating_add(REMINDER).unwrap_or(until), &sort)));
+            // What waits longer than a message can is sent by dispatch alone, and then in time.
+            let travels = until.duration_since(now) <= LONGEST_MESSAGE_WAIT;
+            let due_at = if travels { until.saturating_add(REMINDER).unwrap_or(until) } else { until };
+            change.set("due_at", text(keys::at(due_at, &sort)));
         }
         let builder = change.apply(self.update_claimed(tenant, claimed));
         match self.conditional("settle a target", builder).await? {
@@ -258,9 +261,11 @@ impl Store {
     }
 }
 
-/// How long after a target's time dispatch reminds of it. The message that was sent along should have done its work by
-/// then; the reminder is for the case that it was lost.
-const REMINDER: SignedDuration = SignedDuration::from_secs(60);
+/// How long after a target's time its reminder stands, which dispatch sees 90 s ahead: so a minute after it. The message that
+/// was sent along should have done its work by then; the reminder is for the case that it was lost.
+const REMINDER: SignedDuration = SignedDuration::from_secs(150);
+/// The longest wait that a message can carry.
+const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// One update expression in the making: every change sets the state and its time, and lifts the lease.
 pub(super) struct Change {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 #![expect(clippy::indexing_slicing, reason = "a missing field is a failed test")]
 
+mod batches;
 mod connect;
 mod costs;
 mod edits;

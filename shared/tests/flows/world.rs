@@ -123,6 +123,11 @@ impl World {
         self.parts.consumer()
     }
 
+    /// The client that stores are made with.
+    pub(crate) fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        self.parts.clients.dynamodb()
+    }
+
     /// Everything in the queue is lost.
     pub(crate) async fn lose_messages(&self) {
         self.sqs.purge_queue().queue_url(&self.publish_queue).send().await.unwrap();

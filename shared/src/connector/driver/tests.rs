@@ -10,11 +10,7 @@ use url::Url;
 
 use super::*;
 use crate::{
-    connector::{
-        facebook::Facebook,
-        settings::FacebookSettings,
-        transport::{Cause, Sending},
-    },
+    connector::{facebook::Facebook, settings::FacebookSettings, transport::Sending},
     content::Content,
     secret::{AppSecret, VerifyToken},
 };
@@ -47,6 +43,7 @@ impl Transport for Wire {
 struct Disk {
     events: Events,
     records_left: usize,
+    too_late: bool,
 }
 
 impl Journal for Disk {
@@ -57,6 +54,10 @@ impl Journal for Disk {
         self.records_left = self.records_left.checked_sub(1).ok_or("fenced off")?;
         self.events.lock().unwrap().push(format!("store {what} {}", serde_json::to_string(checkpoint).unwrap()));
         Ok(())
+    }
+
+    fn before_publish(&mut self) -> Result<(), &'static str> {
+        if self.too_late { Err("too late") } else { Ok(()) }
     }
 }
 
@@ -73,7 +74,7 @@ fn bench(script: Vec<Result<Answer, TransportError>>) -> Bench {
     let events = Events::default();
     Bench {
         wire: Wire { events: Arc::clone(&events), script: Mutex::new(script.into()), deadlines: Mutex::default() },
-        disk: Disk { events: Arc::clone(&events), records_left: 100 },
+        disk: Disk { events: Arc::clone(&events), records_left: 100, too_late: false },
         events,
         app: AppCredentials {
             client_id: "123".into(),
@@ -188,7 +189,7 @@ async fn f34_after_a_publish_left_silence_and_failure_are_unknown(
 }
 
 #[rstest]
-#[case::f34_not_sent(Err(TransportError::NotSent(Cause::Connect)), Disposition::Retry(None))]
+#[case::f34_never_callable(Err(TransportError::NotSent(Cause::Address)), Disposition::Retry(None))]
 #[case::f43_refused_for_good(answer(200, r#"{"error":{"code":100}}"#), Disposition::Fail)]
 #[case::f43_token_dead(answer(400, r#"{"error":{"code":190,"error_subcode":463}}"#), Disposition::Reconnect)]
 #[case::f43_throttled(answer(400, r#"{"error":{"code":32}}"#), Disposition::Retry(None))]
@@ -201,6 +202,25 @@ async fn a_publish_that_surely_did_not_happen_is_failed_and_not_unknown(
     let ended = bench.publish(&facebook(), FirstRecord::NotStored).await;
     let Ended::Failed { effect: Effect::Publish, disposition, .. } = ended else { panic!("{ended:?}") };
     assert_eq!(disposition, expected);
+}
+
+#[tokio::test]
+async fn f34_not_sent_is_told_apart_from_every_failure() {
+    for cause in [Cause::Connect, Cause::Timeout, Cause::Broken] {
+        let mut bench = bench(vec![Err(TransportError::NotSent(cause))]);
+        let ended = bench.publish(&facebook(), FirstRecord::NotStored).await;
+        let Ended::NotSent { cause: refusal, .. } = ended else { panic!("{ended:?}") };
+        assert_eq!(refusal.platform_code.as_deref(), Some(cause.name()));
+    }
+}
+
+#[tokio::test]
+async fn f37_a_publish_that_has_become_too_late_is_withheld_and_staging_is_not() {
+    let mut bench = bench(vec![answer(200, "{}"), answer(200, "{}")]);
+    bench.disk.too_late = true;
+    let ended = bench.publish(&three_steps(), FirstRecord::NotStored).await;
+    assert!(matches!(ended, Ended::Withheld { error: "too late", .. }), "{ended:?}");
+    assert_eq!(bench.events().iter().filter(|event| event.starts_with("call")).count(), 1, "{:?}", bench.events());
 }
 
 #[tokio::test]
