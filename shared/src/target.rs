@@ -246,6 +246,8 @@ pub enum Settlement {
         publish_answered: bool,
         /// Why, if it is not simply the platform's processing.
         reason: Option<Refusal>,
+        /// Whether the owner of its connection has to connect again: doing so ends the wait.
+        needs_owner: bool,
     },
     /// Nothing went out; try again then.
     Retrying {
@@ -303,6 +305,25 @@ impl Settlement {
             | Self::Failed(reason)
             | Self::Expired(reason) => Some(reason),
         }
+    }
+
+    /// The same, and not waiting past `end`. What the platform has taken is watched for as long as that takes, and what
+    /// nobody knows is asked about.
+    #[must_use]
+    pub fn no_later_than(mut self, end: Timestamp) -> Self {
+        match &mut self {
+            Self::Waiting { until, publish_answered: false, .. } | Self::Retrying { until, .. } => {
+                *until = (*until).min(end);
+            }
+            Self::Waiting { .. }
+            | Self::Unknown { .. }
+            | Self::Queued { .. }
+            | Self::NeedsReview(_)
+            | Self::Published(_)
+            | Self::Failed(_)
+            | Self::Expired(_) => {}
+        }
+        self
     }
 
     /// Not to be claimed before this.

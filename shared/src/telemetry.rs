@@ -2,10 +2,11 @@
 //! Neither ever carries a secret, a body, a URL or a platform's prose.
 
 use std::{
+    collections::BTreeMap,
     error::Error,
     fmt,
     io::{self, Write},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
 };
 
 use serde_json::json;
@@ -142,7 +143,7 @@ impl fmt::Display for Function {
 macro_rules! metrics {
     ($($(#[$documentation:meta])* $name:ident = $text:literal in $unit:literal),+ $(,)?) => {
         /// Everything that is counted. The names are a closed set: no value from outside ever becomes one.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
         pub enum Metric {
             $($(#[$documentation])* $name,)+
         }
@@ -204,7 +205,12 @@ metrics! {
 pub struct Metrics {
     function: Function,
     clock: Arc<dyn Clock>,
+    counted: Arc<Mutex<Counted>>,
 }
+
+/// By platform, so that all of one is one line.
+type Counted = BTreeMap<Option<Platform>, BTreeMap<Metric, u64>>;
+type Line = (Option<Platform>, Vec<(Metric, u64)>);
 
 impl fmt::Debug for Metrics {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -216,7 +222,7 @@ impl Metrics {
     /// Metrics of one function.
     #[must_use]
     pub fn new(function: Function, clock: Arc<dyn Clock>) -> Self {
-        Self { function, clock }
+        Self { function, clock, counted: Arc::default() }
     }
 
     /// Writes one line with all of `values`. A metric given twice counts once, with its last value.
@@ -229,6 +235,24 @@ impl Metrics {
         if io::stdout().lock().write_all(line.as_bytes()).is_err() {
             tracing::debug!("a metric could not be written");
         }
+    }
+
+    /// Counts one, to be written by the next [`Self::flush`]: a line has three hundred bytes, whatever it counts.
+    pub fn count(&self, platform: Option<Platform>, metric: Metric) {
+        let mut counted = self.counted.lock().unwrap_or_else(PoisonError::into_inner);
+        *counted.entry(platform).or_default().entry(metric).or_default() += 1;
+    }
+
+    /// Writes everything that was counted, one line for each platform.
+    pub fn flush(&self) {
+        for (platform, values) in self.take() {
+            self.emit(platform, &values);
+        }
+    }
+
+    fn take(&self) -> Vec<Line> {
+        let counted = std::mem::take(&mut *self.counted.lock().unwrap_or_else(PoisonError::into_inner));
+        counted.into_iter().map(|(platform, values)| (platform, values.into_iter().collect())).collect()
     }
 
     fn line(&self, platform: Option<Platform>, values: &[(Metric, u64)]) -> String {
@@ -255,10 +279,7 @@ impl Metrics {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        collections::BTreeSet,
-        sync::{Mutex, PoisonError},
-    };
+    use std::collections::BTreeSet;
 
     use jiff::Timestamp;
 
@@ -387,6 +408,22 @@ mod tests {
                 "function": "consumer", "platform": "facebook", "published": 3, "oldest_overdue": 250,
             })
         );
+    }
+
+    #[test]
+    fn what_is_counted_is_written_once_and_together() {
+        let metrics = Metrics::new(Function::Consumer, Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH)));
+        for _ in 0..3 {
+            metrics.clone().count(Some(Platform::Facebook), Metric::Published);
+        }
+        metrics.count(Some(Platform::Facebook), Metric::Failed);
+        metrics.count(None, Metric::JobsLost);
+        let expected = vec![
+            (None, vec![(Metric::JobsLost, 1)]),
+            (Some(Platform::Facebook), vec![(Metric::Published, 3), (Metric::Failed, 1)]),
+        ];
+        assert_eq!(metrics.take(), expected);
+        assert!(metrics.take().is_empty());
     }
 
     #[test]

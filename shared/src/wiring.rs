@@ -20,7 +20,7 @@ use crate::{
         transport::{HttpTransport, Transport},
     },
     connectors::Connectors,
-    consume::Consumer,
+    consume::{Consumer, Pace},
     dispatch::Dispatcher,
     health::HealthCheck,
     platform::Platform,
@@ -168,6 +168,7 @@ pub async fn consumer(variables: &dyn Variables) -> Result<Arc<Consumer>, BadCon
         transport: base.transport(),
         clock: base.clock.clone(),
         metrics: base.metrics(),
+        pace: Pace::default(),
     }))
 }
 

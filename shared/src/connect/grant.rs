@@ -42,7 +42,18 @@ impl ConnectFlow {
             tenant = %tenant.id(), connection = %id, platform = %connection.platform,
             destinations = connection.destinations.len(), "connected"
         );
+        self.release(tenant, id).await;
         Ok(id)
+    }
+
+    /// What waited for this login goes out with the next tick. The connection stands, whatever becomes of that: what is not
+    /// released now is looked at within a quarter of an hour.
+    async fn release(&self, tenant: Tenant, id: ConnectionId) {
+        match self.store.release_held(tenant, id, self.clock.now()).await {
+            Ok(0) => {}
+            Ok(released) => tracing::info!(tenant = %tenant.id(), connection = %id, released, "held targets go on"),
+            Err(error) => tracing::warn!(error = %Chain(&error), "held targets were not released; their time comes"),
+        }
     }
 
     /// The connection that this grant renews: the one that was named, if it is the same account's; else one of the same

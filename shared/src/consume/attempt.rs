@@ -19,7 +19,7 @@ use crate::{
 };
 
 /// How long a target is held while its connection waits for its owner, or our app for its operator.
-const HELD: SignedDuration = SignedDuration::from_mins(15);
+pub(super) const HELD: SignedDuration = SignedDuration::from_mins(15);
 /// A job that is earlier than this is not the one that its target waits for, whatever the clocks of two machines say.
 const COPY: SignedDuration = SignedDuration::from_secs(90);
 /// The longest wait that a message can carry; what is later waits in the `due` index.
@@ -46,15 +46,16 @@ impl Consumer {
         let plan = FirstStep::plan(connector, &prepared, &Checkpoint::default());
         let now = self.clock.now();
         let too_late = now > work.post.not_after;
-        let intent = match (&keys, &plan) {
-            (Ok(_), Ok(plan)) if !too_late => plan.intent().map(|intent| stamped(&intent, now)),
-            _ => None,
-        };
         if work.deadline.budget().next_call().is_none() {
             // What is claimed now would only be given back: another delivery has the time.
             tracing::warn!("too little time is left to begin; the job comes back");
             return Ok(Verdict::Return(SignedDuration::from_secs(1)));
         }
+        let keys = keys.and_then(|keys| self.unless_held(work, keys, now));
+        let intent = match (&keys, &plan) {
+            (Ok(_), Ok(plan)) if !too_late => plan.intent().map(|intent| stamped(&intent, now)),
+            _ => None,
+        };
         let owner = Uuid::new_v4().simple().to_string();
         let target = match self.claim(work, &owner, now, intent.as_ref()).await? {
             Claim::Won(target) => target,
@@ -140,17 +141,46 @@ impl Consumer {
             clock: self.clock.as_ref(),
         };
         let ended = driver::run_publish(&mut calls, prepared, plan, record, &mut journal).await;
+        let failure = match &ended {
+            Ended::Failed { error, disposition, .. } => Some((error, disposition)),
+            Ended::Published(_)
+            | Ended::Waiting { .. }
+            | Ended::Unknown { .. }
+            | Ended::OutOfTime { .. }
+            | Ended::NotSent { .. }
+            | Ended::Withheld { .. }
+            | Ended::JournalLost(_) => None,
+        };
+        let is_out_of_order = self.learn(work, keys, &calls, failure);
         let now = self.clock.now();
         let settlement = match ended {
             Ended::Published(published) => Settlement::Published(published),
-            Ended::Waiting { delay, checkpoint, publish_answered } => {
-                Settlement::Waiting { until: later(now, delay), checkpoint, publish_answered, reason: None }
-            }
-            Ended::OutOfTime { checkpoint } => {
-                Settlement::Waiting { until: now, checkpoint, publish_answered: false, reason: None }
-            }
+            Ended::Waiting { delay, checkpoint, publish_answered } => Settlement::Waiting {
+                until: later(now, delay),
+                checkpoint,
+                publish_answered,
+                reason: None,
+                needs_owner: false,
+            },
+            Ended::OutOfTime { checkpoint } => Settlement::Waiting {
+                until: now,
+                checkpoint,
+                publish_answered: false,
+                reason: None,
+                needs_owner: false,
+            },
             Ended::Unknown { cause } => {
                 Settlement::Unknown { until: later(now, connector.settle_time()), reason: cause }
+            }
+            // Many targets find the platform failing: that is no attempt of this one's.
+            Ended::Failed { error, disposition: Disposition::Retry(_), .. } if is_out_of_order => {
+                waiting(target, later(now, backoff::outage(target, now)), error.refusal())
+            }
+            // Refused with a token that a new login has replaced since: nothing is wrong with the connection.
+            Ended::Failed { error, disposition: Disposition::Reconnect, .. }
+                if self.token_was_replaced(work, keys).await =>
+            {
+                waiting(target, now, error.refusal())
             }
             Ended::Failed { error, disposition, .. } => self.failed(work, target, &error, disposition, now).await?,
             Ended::NotSent { cause, checkpoint } => Settlement::Waiting {
@@ -158,12 +188,19 @@ impl Consumer {
                 checkpoint,
                 publish_answered: target.publish_answered(),
                 reason: Some(cause),
+                needs_owner: false,
             },
             Ended::Withheld { error: NotRecorded::Expired, .. } => Settlement::Expired(hold::expired()),
             Ended::Withheld { error: NotRecorded::Overslept, checkpoint } => {
                 tracing::warn!("the claim ran out before the call left; nothing was sent");
                 self.transport.forget_connections();
-                Settlement::Waiting { until: now, checkpoint, publish_answered: false, reason: None }
+                Settlement::Waiting {
+                    until: now,
+                    checkpoint,
+                    publish_answered: false,
+                    reason: None,
+                    needs_owner: false,
+                }
             }
             Ended::Withheld { error: NotRecorded::Lost, .. } | Ended::JournalLost(NotRecorded::Lost) => {
                 return Ok(Verdict::Done);
@@ -200,11 +237,11 @@ impl Consumer {
                 let state = (ConnectionState::Reconnect, Some(&reason));
                 self.store.set_connection_state(work.tenant, work.spec.connection, state, now).await?;
                 self.store.log_health(work.tenant, work.spec.connection, state, now).await?;
-                hold(HELD, reason)
+                held_for_owner(target, later(now, HELD), reason)
             }
             Disposition::Operator => {
                 tracing::error!(code = %reason.code, "our app at the platform is misconfigured; its targets are held");
-                self.metrics.emit(Some(work.spec.platform), &[(Metric::AppMisconfigured, 1)]);
+                self.metrics.count(Some(work.spec.platform), Metric::AppMisconfigured);
                 hold(HELD, reason)
             }
             // The driver has turned these into `Unknown`.
@@ -220,7 +257,9 @@ impl Consumer {
         settlement: Settlement,
     ) -> Result<Verdict, StoreError> {
         let now = self.clock.now();
-        if settlement.reason().is_some() || settlement.until().is_some() {
+        // What waits past its end would only learn then that it is too late.
+        let settlement = settlement.no_later_than(later(work.post.not_after, SignedDuration::from_secs(1)));
+        if (settlement.reason().is_some() || settlement.until().is_some()) && !repeats(target, &settlement) {
             self.store.log(work.tenant, target.post, &entry(target, &settlement, now)).await?;
         }
         if self.store.settle(work.tenant, target, &settlement, now).await? == Settled::Lost {
@@ -230,7 +269,7 @@ impl Consumer {
         let code = settlement.reason().map(|reason| reason.code.as_str());
         tracing::info!(state = settlement.state().name(), attempt = target.attempts, code, "settled");
         if let Some(metric) = metric(&settlement) {
-            self.metrics.emit(Some(work.spec.platform), &[(metric, 1)]);
+            self.metrics.count(Some(work.spec.platform), metric);
         }
         Ok(match &settlement {
             Settlement::Failed(reason) => {
@@ -348,6 +387,23 @@ fn entry(target: &Target, settlement: &Settlement, at: Timestamp) -> LogEntry {
     }
 }
 
+/// Whether it stands still for the very reason that it stood still for before: its history has that already.
+fn repeats(target: &Target, settlement: &Settlement) -> bool {
+    let code = |reason: Option<&Refusal>| reason.map(|reason| reason.code.clone());
+    match settlement {
+        Settlement::Waiting { reason: Some(reason), .. } | Settlement::Unknown { reason, .. } => {
+            code(target.reason.as_ref()) == code(Some(reason))
+        }
+        Settlement::Waiting { reason: None, .. }
+        | Settlement::Retrying { .. }
+        | Settlement::Queued { .. }
+        | Settlement::NeedsReview(_)
+        | Settlement::Failed(_)
+        | Settlement::Expired(_)
+        | Settlement::Published(_) => false,
+    }
+}
+
 /// The target stands still until then; what it has reached is kept.
 pub(super) fn waiting(target: &Target, until: Timestamp, reason: Refusal) -> Settlement {
     Settlement::Waiting {
@@ -355,6 +411,18 @@ pub(super) fn waiting(target: &Target, until: Timestamp, reason: Refusal) -> Set
         checkpoint: target.checkpoint.clone().unwrap_or_default(),
         publish_answered: target.publish_answered(),
         reason: Some(reason),
+        needs_owner: false,
+    }
+}
+
+/// The target stands still until its connection is renewed, and is looked at again then in case that nobody told.
+pub(super) fn held_for_owner(target: &Target, until: Timestamp, reason: Refusal) -> Settlement {
+    Settlement::Waiting {
+        until,
+        checkpoint: target.checkpoint.clone().unwrap_or_default(),
+        publish_answered: target.publish_answered(),
+        reason: Some(reason),
+        needs_owner: true,
     }
 }
 

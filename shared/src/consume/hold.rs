@@ -4,10 +4,16 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Consumer, Work,
-    attempt::{Keys, later, ours, waiting},
+    attempt::{HELD, Keys, held_for_owner, later, ours, waiting},
+    backoff,
+    pace::{self, BELIEVED, Obstacle, Place, WaitsFor, Way},
 };
 use crate::{
-    connector::{Act, Refusal},
+    connector::{
+        Act, ConnectorError, Disposition, Refusal,
+        driver::{Calls, Contact},
+    },
+    post::TargetSpec,
     target::{Settlement, Target},
     telemetry::{Chain, Metric},
     vault::{Purpose, VaultError},
@@ -22,12 +28,15 @@ pub(super) enum Hold {
     Outage(Refusal),
     /// There is no token for this destination any more.
     Gone(Refusal),
+    /// This sandbox has learned that a call would come to nothing.
+    Paced(Obstacle),
 }
 
 impl Hold {
     pub(super) fn settlement(self, target: &Target, now: Timestamp) -> Settlement {
         match self {
             Self::Outage(reason) => waiting(target, later(now, OUTAGE), reason),
+            Self::Paced(obstacle) => obstacle.settlement(target, now),
             // It may be out already: the read-back says so as soon as there is a token again, or a person does.
             Self::Gone(reason) if target.publish_answered() => {
                 Settlement::Unknown { until: later(now, OUTAGE), reason }
@@ -39,6 +48,30 @@ impl Hold {
     pub(super) fn reason(&self) -> &Refusal {
         match self {
             Self::Outage(reason) | Self::Gone(reason) => reason,
+            Self::Paced(obstacle) => &obstacle.reason,
+        }
+    }
+
+    /// When a question to the platform can be asked.
+    pub(super) fn until(&self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Outage(_) | Self::Gone(_) => now,
+            Self::Paced(obstacle) => obstacle.until,
+        }
+    }
+}
+
+impl Obstacle {
+    fn settlement(self, target: &Target, now: Timestamp) -> Settlement {
+        let left = self.until.duration_since(now);
+        match self.waits_for {
+            WaitsFor::Time => waiting(target, later(now, backoff::spread(left, target)), self.reason),
+            WaitsFor::Platform => {
+                let wait = backoff::spread(left, target).max(backoff::outage(target, now));
+                waiting(target, later(now, wait), self.reason)
+            }
+            WaitsFor::Owner => held_for_owner(target, later(now, HELD), self.reason),
+            WaitsFor::Operator => waiting(target, later(now, HELD), self.reason),
         }
     }
 }
@@ -60,7 +93,7 @@ impl Consumer {
                     ));
                 }
                 tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
-                self.metrics.emit(Some(spec.platform), &[(Metric::VaultUnavailable, 1)]);
+                self.metrics.count(Some(spec.platform), Metric::VaultUnavailable);
                 Hold::Outage(ours(
                     "vault.unavailable",
                     Act::Operator,
@@ -77,6 +110,69 @@ impl Consumer {
         })?;
         Ok(Keys { token, app })
     }
+
+    /// The keys, unless this sandbox has learned that a call with them would come to nothing.
+    pub(super) fn unless_held(&self, work: &Work<'_>, keys: Keys, now: Timestamp) -> Result<Keys, Hold> {
+        match self.pace.obstacle(&way(work, &keys), now) {
+            Some(obstacle) => Err(Hold::Paced(obstacle)),
+            None => Ok(keys),
+        }
+    }
+
+    /// Remembers for other jobs what these calls have shown; `true` if the platform is out of order and this was not the
+    /// target's fault.
+    pub(super) fn learn(
+        &self,
+        work: &Work<'_>,
+        keys: &Keys,
+        calls: &Calls<'_>,
+        failure: Option<(&ConnectorError, &Disposition)>,
+    ) -> bool {
+        let now = self.clock.now();
+        let way = way(work, keys);
+        let Some(contact) = calls.contact() else { return false };
+        let is_out_of_order = self.pace.contact(way.platform, (work.post.id, work.job.target), contact, now);
+        match failure {
+            Some((ConnectorError::RateLimited { refusal, retry_after: Some(wait) }, _)) => {
+                let place = pace::place_of_limit(refusal, &way);
+                self.pace.hold(place, later(now, *wait), refusal.clone(), WaitsFor::Time);
+            }
+            Some((error, Disposition::Reconnect)) => {
+                self.pace.token_is_dead(&way, later(now, BELIEVED), error.refusal());
+            }
+            Some((error, Disposition::Operator)) => {
+                let place = Place::App(way.platform);
+                self.pace.hold(place, later(now, BELIEVED), error.refusal(), WaitsFor::Operator);
+            }
+            Some((_, Disposition::Retry(_) | Disposition::Fail | Disposition::ReadBack)) | None => {
+                match calls.hold_back() {
+                    Some(wait) => {
+                        let place = Place::Destination(way.platform, way.destination.to_owned());
+                        self.pace.hold(place, later(now, wait), quota(), WaitsFor::Time);
+                    }
+                    None if contact == Contact::Answered => self.pace.went_through(&way, now),
+                    None => {}
+                }
+            }
+        }
+        is_out_of_order
+    }
+
+    /// Whether the token of a refused call has been replaced by a new login in the meantime.
+    pub(super) async fn token_was_replaced(&self, work: &Work<'_>, keys: &Keys) -> bool {
+        let spec = work.spec;
+        let stored = self.vault.destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish);
+        stored.await.is_ok_and(|stored| stored.expose() != keys.token.expose())
+    }
+}
+
+fn way<'a>(work: &Work<'a>, keys: &'a Keys) -> Way<'a> {
+    let TargetSpec { platform, connection, destination, .. } = work.spec;
+    Way { platform: *platform, destination, connection: *connection, token: &keys.token }
+}
+
+fn quota() -> Refusal {
+    ours("platform.quota", Act::Nobody, "The quota for this destination is used up; postd goes on when it frees.")
 }
 
 /// Its time ran out.

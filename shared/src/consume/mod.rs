@@ -12,7 +12,10 @@ use tracing::Instrument;
 mod attempt;
 mod backoff;
 mod hold;
+mod pace;
 mod read_back;
+
+pub use pace::Pace;
 
 use crate::{
     apps::Apps,
@@ -56,6 +59,8 @@ pub struct Consumer {
     pub clock: Arc<dyn Clock>,
     /// Where figures go.
     pub metrics: Metrics,
+    /// What this sandbox has learned about the platforms.
+    pub pace: Pace,
 }
 
 /// A message as the queue delivered it.
@@ -120,6 +125,9 @@ impl Consumer {
     /// function is killed.
     pub async fn batch(self: &Arc<Self>, messages: Vec<Message>, time_left: Duration) -> Vec<String> {
         let deadline = Deadline::after(time_left);
+        if self.pace.awake(self.clock.now()) {
+            self.transport.forget_connections();
+        }
         let mut jobs = JoinSet::new();
         let mut unfinished: Vec<(tokio::task::Id, String)> = Vec::new();
         for message in messages {
@@ -144,7 +152,7 @@ impl Consumer {
                     Ok((_, Verdict::Return(_))) => returned.push(id),
                     Err(error) => {
                         tracing::error!(message_id = %id, panicked = error.is_panic(), "a job broke off; it comes back");
-                        self.metrics.emit(None, &[(Metric::JobsLost, 1)]);
+                        self.metrics.count(None, Metric::JobsLost);
                         returned.push(id);
                     }
                 }
@@ -154,10 +162,12 @@ impl Consumer {
             jobs.shutdown().await;
             for (_, id) in unfinished {
                 tracing::error!(message_id = %id, "a job did not end in time; it comes back");
-                self.metrics.emit(None, &[(Metric::JobsLost, 1)]);
+                self.metrics.count(None, Metric::JobsLost);
                 returned.push(id);
             }
         }
+        self.metrics.flush();
+        self.pace.awake(self.clock.now());
         returned
     }
 

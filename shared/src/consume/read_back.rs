@@ -1,6 +1,6 @@
 //! A publish whose end nobody saw: ask the platform, and never guess.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Consumer, Verdict, Work,
@@ -42,8 +42,8 @@ impl Consumer {
         let keys = match keys {
             Ok(keys) => keys,
             Err(hold) => {
-                let reason = hold.reason().clone();
-                return self.settle(work, target, self.ask_again(target, reason)).await;
+                let settlement = self.ask_again(target, hold.reason().clone(), hold.until(now));
+                return self.settle(work, target, settlement).await;
             }
         };
         let rivals = self.store.rivals(work.tenant, target, now).await?;
@@ -62,6 +62,11 @@ impl Consumer {
         let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
         let outcome = driver::run_flow(connector.read_back(&keys.app, fingerprint), &mut calls).await;
+        let failure = match &outcome {
+            Err(failed @ CallFailed::Refused(error)) => Some((error, failed.disposition())),
+            Err(CallFailed::Transport(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls) | Ok(_) => None,
+        };
+        self.learn(work, &keys, &calls, failure.as_ref().map(|(error, disposition)| (*error, disposition)));
         let settlement = match outcome {
             Ok(ReadBack::Found(published)) => {
                 self.store.log(work.tenant, target.post, &found(target, now)).await?;
@@ -89,17 +94,17 @@ impl Consumer {
             let state = (ConnectionState::Reconnect, Some(&reason));
             self.store.set_connection_state(work.tenant, work.spec.connection, state, self.clock.now()).await?;
         }
-        Ok(self.ask_again(target, reason))
+        Ok(self.ask_again(target, reason, Timestamp::MIN))
     }
 
     /// The question stays open; after a day of that a person has to answer it.
-    fn ask_again(&self, target: &Target, reason: Refusal) -> Settlement {
+    fn ask_again(&self, target: &Target, reason: Refusal, earliest: Timestamp) -> Settlement {
         let now = self.clock.now();
         let sent_at = target.intent.as_ref().map_or(target.updated_at, |intent| intent.at);
         if now.duration_since(sent_at) > PATIENCE {
             return Settlement::NeedsReview(reason);
         }
-        Settlement::Unknown { until: later(now, AGAIN), reason }
+        Settlement::Unknown { until: later(now, backoff::spread(AGAIN, target)).max(earliest), reason }
     }
 }
 

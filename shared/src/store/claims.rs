@@ -1,7 +1,7 @@
 //! Claims: who may work on a target, decided by one conditional write.
 
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Store, StoreError, from_row, millis, number, text, to_attribute};
 use crate::{
@@ -10,6 +10,10 @@ use crate::{
     target::{Intent, State, Target},
     tenant::Tenant,
 };
+
+/// How far the clocks of two machines may differ without the one taking over what the other may be about to publish. A
+/// message of a consumer that died comes back later than this, so that waiting so long costs nothing.
+const SKEW: SignedDuration = SignedDuration::from_mins(2);
 
 /// What a consumer wants when it claims a target.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ impl Store {
             "SET #state = :running, version = :version, post = :post, target = :target, platform = :platform, \
              #connection = :connection, destination = :destination, created_at = :created_at, updated_at = :now, \
              #owner = :owner, lease_until = :lease_until, started_at = if_not_exists(started_at, :now){set_intent} \
-             ADD fence :one, attempts :one REMOVE due_shard, due_at, not_before"
+             ADD fence :one, attempts :one REMOVE due_shard, due_at, not_before, attention_group, attention_at"
         );
         let mut builder = self
             .update_target(tenant, post.created_at, post.id, target)
@@ -133,7 +137,10 @@ impl Store {
         if found.state.is_settled() {
             return Ok(Claim::Settled(found.state));
         }
-        if let Some(until) = found.lease_until.filter(|until| *until >= request.now) {
+        // Whoever may be about to publish is not taken over by a clock that is merely ahead of its own.
+        let margin = if found.state == State::Running { SKEW } else { SignedDuration::ZERO };
+        let free_at = found.lease_until.map(|until| until.saturating_add(margin).unwrap_or(until));
+        if let Some(until) = free_at.filter(|until| *until >= request.now) {
             return Ok(Claim::NotYet(until));
         }
         if let Some(at) = found.not_before.filter(|at| *at > request.now) {
@@ -157,7 +164,7 @@ impl Store {
             .update_target(tenant, found.created_at, found.post, found.target)
             .update_expression(
                 "SET #state = :unknown, #owner = :owner, lease_until = :lease_until, updated_at = :now \
-                 ADD fence :one REMOVE due_shard, due_at, not_before",
+                 ADD fence :one REMOVE due_shard, due_at, not_before, attention_group, attention_at",
             )
             .condition_expression("fence = :fence")
             .return_values(ReturnValue::AllNew)

@@ -127,6 +127,11 @@ pub(super) fn dead_letters(tenant: Tenant) -> String {
     format!("T#{}#dead", tenant.id())
 }
 
+/// Where the targets stand that wait for the owner of a connection.
+pub(super) fn held(tenant: Tenant, connection: ConnectionId) -> String {
+    format!("T#{}#held#{connection}", tenant.id())
+}
+
 pub(super) fn troubled_connections(tenant: Tenant) -> String {
     format!("T#{}#connections", tenant.id())
 }

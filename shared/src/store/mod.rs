@@ -18,6 +18,7 @@ mod connections;
 mod cursor;
 mod due;
 mod edits;
+mod held;
 mod hooks;
 mod keys;
 mod posts;

@@ -91,7 +91,11 @@ impl Store {
                 }
                 change.remove(&["intent", "checkpoint", "reason"]);
             }
-            Settlement::Waiting { checkpoint, publish_answered, .. } => {
+            Settlement::Waiting { checkpoint, publish_answered, needs_owner, .. } => {
+                if *needs_owner {
+                    change.set("attention_group", text(keys::held(tenant, claimed.connection)));
+                    change.set("attention_at", text(keys::at(now, &sort)));
+                }
                 if checkpoint.0.is_empty() {
                     change.remove(&["checkpoint"]);
                 } else {
@@ -307,8 +311,8 @@ impl Change {
 
     /// Every name goes through a placeholder: half of the plain words are reserved in DynamoDB.
     pub(super) fn expression(mut self, also: &str) -> Expression {
-        // What is not set anew about time and place is stale.
-        for stale in ["not_before", "due_shard", "due_at"] {
+        // What is not set anew about time, place and who is needed is stale.
+        for stale in ["not_before", "due_shard", "due_at", "attention_group", "attention_at"] {
             if !self.sets.iter().any(|(name, _)| *name == stale) {
                 self.removes.push(stale);
             }

@@ -47,8 +47,8 @@ impl Transport for Mishaps {
             Some(Mishap::Panics) => Box::pin(async { panic!("a fault of the test's") }),
             Some(Mishap::Hangs) => Box::pin(std::future::pending()),
             Some(Mishap::TimesOut) => Box::pin(async move {
-                tokio::time::sleep(deadline).await;
-                Err(TransportError::NoAnswer(Cause::Timeout))
+                let answer = tokio::time::timeout(deadline, std::future::pending()).await;
+                answer.unwrap_or(Err(TransportError::NoAnswer(Cause::Timeout)))
             }),
         }
     }

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "helpers of tests fail as tests do")]
 #![expect(clippy::indexing_slicing, reason = "a missing field is a failed test")]
 
+mod adversity;
 mod batches;
 mod connect;
 mod costs;
@@ -9,6 +10,7 @@ mod edits;
 mod orders;
 mod dispatch;
 mod lost;
+mod pace;
 mod publish;
 mod refusals;
 mod reviews;

@@ -23,7 +23,7 @@ use shared::{
         transport::{HttpTransport, Transport},
     },
     connectors::Connectors,
-    consume::{Consumer, Message},
+    consume::{Consumer, Message, Pace},
     dispatch::Dispatcher,
     health::HealthCheck,
     http::{Caller, Request, Response},
@@ -442,6 +442,7 @@ impl Parts {
             transport: self.transport.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics(Function::Consumer),
+            pace: Pace::default(),
         }
     }
 

@@ -79,8 +79,97 @@ fn f16_every_mapping_reports_single_failures() {
     for (mapping, ..) in mappings(&template()) {
         let types = mapping["FunctionResponseTypes"].as_sequence().unwrap();
         assert_eq!(types.iter().filter_map(Value::as_str).collect::<Vec<_>>(), ["ReportBatchItemFailures"]);
-        assert!(mapping.get("FilterCriteria").is_none(), "F24: a filter deletes what does not match");
     }
+}
+
+#[test]
+fn f24_no_mapping_filters_because_what_does_not_match_is_deleted() {
+    for (mapping, ..) in mappings(&template()) {
+        assert!(mapping.get("FilterCriteria").is_none());
+    }
+}
+
+/// Everything that a function may do to a resource.
+fn rights<'a>(function: &'a Value, resource: &str) -> Vec<&'a str> {
+    let list = |value: &'a Value| value.as_sequence().map_or(vec![value], |all| all.iter().collect());
+    let statements = function["Policies"].as_sequence().unwrap().iter();
+    let statements = statements.flat_map(|policy| policy["Statement"].as_sequence().unwrap());
+    statements
+        .filter(|statement| {
+            list(bare(&statement["Resource"])).iter().any(|entry| bare(entry).as_str() == Some(resource))
+        })
+        .flat_map(|statement| list(&statement["Action"]))
+        .map(|action| action.as_str().unwrap())
+        .collect()
+}
+
+#[test]
+fn f27_a_function_that_sends_to_its_own_queue_is_not_taken_for_a_loop() {
+    let mut loops = 0;
+    for (mapping, function, _) in mappings(&template()) {
+        let queue = text(mapping, "EventSourceArn").unwrap();
+        if rights(function, queue).contains(&"sqs:SendMessage") {
+            assert_eq!(text(function, "RecursiveLoop"), Some("Allow"), "{queue}: Lambda stops it after 16 hops");
+            loops += 1;
+        }
+    }
+    assert_eq!(loops, 1, "waiting targets travel in new messages");
+}
+
+#[test]
+fn f29_a_burst_of_two_thousand_targets_has_begun_within_half_a_minute() {
+    // Documented of Lambda's polling of a standard queue: 5 batches at once at first, 300 more each minute.
+    const AT_FIRST: f64 = 5.0;
+    const MORE_PER_SECOND: f64 = 300.0 / 60.0;
+    // Assumed: a batch takes as long as a slow platform's answer.
+    const BATCH_SECONDS: f64 = 1.2;
+    let template = template();
+    let (mapping, ..) = mappings(&template)[0];
+    let most = f64::from(u32::try_from(resolved(&template, mapping, "ScalingConfig/MaximumConcurrency")).unwrap());
+    let batch = f64::from(u32::try_from(number(mapping, "BatchSize").unwrap()).unwrap());
+    let (mut begun, mut second) = (0.0, 0.0);
+    while begun < 0.99 * 2_000.0 {
+        begun += (AT_FIRST + MORE_PER_SECOND * second).min(most) * batch / BATCH_SECONDS;
+        second += 1.0;
+    }
+    assert!(second <= 30.0, "p99 begins after {second} s");
+}
+
+#[test]
+fn f31_a_full_house_stays_under_what_a_queue_and_an_event_can_hold() {
+    let template = template();
+    for (mapping, ..) in mappings(&template) {
+        let batch = number(mapping, "BatchSize").unwrap();
+        let most = number(&template, "Parameters/ConsumerConcurrency/MaxValue").unwrap();
+        assert!(most * batch <= 120_000, "messages in flight");
+        // A job has under 300 bytes, and a record around it under 2 kB.
+        assert!(batch * 2_300 <= 6_000_000, "bytes of an event");
+    }
+}
+
+#[test]
+fn f32_whoever_may_send_needs_no_key_to_do_so() {
+    let template = template();
+    assert_eq!(resources(&template, "AWS::SQS::Queue").count(), 4);
+    for (name, queue) in resources(&template, "AWS::SQS::Queue") {
+        assert_eq!(queue["SqsManagedSseEnabled"].as_bool(), Some(true), "{name} is not encrypted by SQS itself");
+        assert!(queue.get("KmsMasterKeyId").is_none(), "{name}: every sender would need kms:GenerateDataKey");
+    }
+}
+
+#[test]
+fn f84_what_is_reserved_leaves_the_account_its_hundred_and_is_not_reserved_unasked() {
+    let template = template();
+    let reserved: u64 = resources(&template, "AWS::Serverless::Function")
+        .filter_map(|(_, function)| at(function, "ReservedConcurrentExecutions"))
+        .map(|value| {
+            let value = bare(&bare(value).as_sequence().unwrap()[1]);
+            let default = |name: &str| number(&template, &format!("Parameters/{name}/Default")).unwrap();
+            value.as_u64().unwrap_or_else(|| default(value.as_str().unwrap()))
+        })
+        .sum();
+    assert!((1..=900).contains(&reserved), "{reserved} of an account's 1,000, of which 100 stay unreserved");
+    assert_eq!(text(&template, "Parameters/ReserveConcurrency/Default"), Some("no"), "a new account has less in all");
 }
 
 #[test]

@@ -5,8 +5,8 @@ use http::HeaderMap;
 use jiff::SignedDuration;
 use serde_json::Value;
 
-// Percentages: at 100 the platform throttles.
-const FULL: f64 = 100.0;
+// Percentages: at 100 the platform throttles. What is left below that is for the calls that are under way meanwhile.
+const FULL: f64 = 95.0;
 // The window slides over an hour and the headers do not say when it frees: look again after this long.
 const LOOK_AGAIN: SignedDuration = SignedDuration::from_mins(5);
 const LONGEST_WAIT_MINUTES: i64 = 24 * 60;
@@ -52,7 +52,7 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case::below("x-app-usage", r#"{"call_count":99,"total_time":25,"total_cputime":25}"#, None)]
+    #[case::below("x-app-usage", r#"{"call_count":94,"total_time":25,"total_cputime":25}"#, None)]
     #[case::full("x-app-usage", r#"{"call_count":100,"total_time":25,"total_cputime":25}"#, Some(5))]
     #[case::full_by_time("x-page-usage", r#"{"call_count":1,"total_time":101.5}"#, Some(5))]
     #[case::regain(
