@@ -106,7 +106,7 @@ impl Intercept for LostAnswers {
 
 #[tokio::test]
 async fn f61_a_write_that_took_effect_although_its_answer_was_lost_is_recognised() {
-    for (each, fault) in [(1, None), (2, None), (1, Some(FaultKind::LostAnswer)), (1, Some(FaultKind::RateLimited))] {
+    for (each, fault) in [(1, None), (2, None), (2, Some(FaultKind::LostAnswer)), (2, Some(FaultKind::RateLimited))] {
         let world = World::start().await;
         let lost = Arc::new(AtomicUsize::default());
         let losing =

@@ -114,7 +114,7 @@ async fn f15_every_job_that_is_not_done_is_named_and_no_other() {
     let orphan = broken("orphan", &messages[fine].body.replace(&ids[fine], &orphan));
     // Another sandbox has it already and is at work.
     let held = Arc::new(with_mishaps(&world, vec![("early", Mishap::Hangs)]));
-    held.batch(vec![messages[early].clone()], Duration::from_secs(3)).await;
+    held.batch(vec![messages[early].clone()], Duration::from_secs(8)).await;
     let faults = [Fault { message: Some("no".into()), ..Fault::error(32, None) }, Fault::error(100, None)];
     let consumer = with_mishaps(&world, vec![("panic", Mishap::Panics), ("hang", Mishap::Hangs)]);
     // The faults strike calls in turn, so their jobs go first and alone.
@@ -129,7 +129,7 @@ async fn f15_every_job_that_is_not_done_is_named_and_no_other() {
         .into();
     messages.retain(|message| !message.body.contains(&ids[retries]) && !message.body.contains(&ids[refused]));
     messages.extend([unreadable, newer, orphan]);
-    let mut returned = consumer.batch(messages, Duration::from_secs(3)).await;
+    let mut returned = consumer.batch(messages, Duration::from_secs(8)).await;
     returned.sort();
     let mut expected = expected;
     expected.sort();
@@ -143,7 +143,7 @@ async fn f30_a_call_that_hangs_costs_only_its_own_job_and_leaves_it_unknown() {
         let world = World::start().await;
         let (ids, messages) = accept_all(&world, &["one", "slow", "three"]).await;
         let consumer = with_mishaps(&world, vec![("slow", mishap)]);
-        let returned = consumer.batch(messages.clone(), Duration::from_secs(3)).await;
+        let returned = consumer.batch(messages.clone(), Duration::from_secs(8)).await;
         assert_eq!(returned.len(), comes_back);
         for message in messages.iter().filter(|message| !returned.contains(&message.id)) {
             world.delete(&world.publish_queue, message).await;
@@ -225,7 +225,7 @@ async fn f37_while_it_was_frozen_another_finished_the_work() {
     let (ids, messages) = accept_all(&world, &["asleep"]).await;
     // The first sandbox claims, and its call hangs until long after its lease.
     let first = with_mishaps(&world, vec![("asleep", Mishap::Hangs)]);
-    first.batch(messages.clone(), Duration::from_secs(3)).await;
+    first.batch(messages.clone(), Duration::from_secs(8)).await;
     world.advance(180);
     later(&world).await;
     assert_eq!((world.state(&ids[0]).await.as_str(), world.page().len()), ("published", 1));
