@@ -303,7 +303,7 @@ async fn a_cancelled_post_leaves_the_index_of_what_is_due() {
         let until = shared::clock::Clock::now(&world.clock) + jiff::SignedDuration::from_hours(24 * 400);
         let mut found = 0;
         for shard in 0..shared::store::Store::due_shards() {
-            found += world.store.due_targets(shard, until, 10).await.unwrap().len();
+            found += world.store.due_targets(shard, until, 10).await.unwrap().targets.len();
         }
         found
     };
@@ -425,7 +425,7 @@ async fn f25_a_tick_that_sends_the_old_job_does_not_put_off_the_new_one() {
     let noon = "2026-11-21T12:00:00Z".parse::<jiff::Timestamp>().unwrap();
     let due = async || {
         for shard in 0..shared::store::Store::due_shards() {
-            if let Some(due) = world.store.due_targets(shard, noon, 10).await.unwrap().pop() {
+            if let Some(due) = world.store.due_targets(shard, noon, 10).await.unwrap().targets.pop() {
                 return Some(due);
             }
         }

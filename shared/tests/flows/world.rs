@@ -317,7 +317,8 @@ impl World {
     /// The usual connection: Ada with her bakery. Its id.
     pub(crate) async fn connected(&self) -> String {
         let session = serde_json::json!({ "platform": "facebook", "return_url": "http://127.0.0.1:9/done" });
-        let back = self.connect_as(seed::ADA, &[seed::BAKERY], &session).await;
+        // A whole login is a large future to carry along in every test.
+        let back = Box::pin(self.connect_as(seed::ADA, &[seed::BAKERY], &session)).await;
         let (_, id) = back.query_pairs().find(|(name, _)| name == "connection").expect("connected");
         id.into_owned()
     }
