@@ -1,6 +1,6 @@
 //! How keys are spelled.
 
-use jiff::{Timestamp, tz::TimeZone};
+use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use crate::{
     ids::{ConnectionId, KeyId, PostId, TargetId},
@@ -16,6 +16,7 @@ pub(super) fn tenant(tenant: Tenant) -> String {
 }
 
 pub(super) const TENANT: &str = "TENANT";
+pub(super) const AUDIT: &str = "AUDIT";
 pub(super) const POST: &str = "POST";
 /// A post as it was accepted, once it has been edited.
 pub(super) const ACCEPTED: &str = "ACCEPTED";
@@ -121,6 +122,21 @@ pub(super) fn time_of(entry: &str) -> Option<Timestamp> {
 /// Everything up to and with `at`, as the upper bound of a range over [`at`].
 pub(super) fn until(at: Timestamp) -> String {
     format!("{:013}#~", at.as_millisecond())
+}
+
+/// The first day of the month (UTC) that `at` is in.
+pub(super) fn month(at: Timestamp) -> Date {
+    at.to_zoned(TimeZone::UTC).date().first_of_month()
+}
+
+/// The first day of the month after the one that begins with `month`.
+pub(super) fn month_after(month: Date) -> Date {
+    month.saturating_add(1.month())
+}
+
+/// The audit of the month that begins with `month`.
+pub(super) fn audit(tenant: Tenant, month: Date) -> String {
+    format!("T#{}#AUDIT#{}", tenant.id(), month.strftime("%Y-%m"))
 }
 
 pub(super) fn dead_letters(tenant: Tenant) -> String {

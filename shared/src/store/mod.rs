@@ -13,6 +13,7 @@ use aws_sdk_dynamodb::{
 use jiff::Timestamp;
 use serde::{Serialize, de::DeserializeOwned};
 
+mod audit;
 mod claims;
 mod connections;
 mod cursor;
@@ -29,6 +30,7 @@ mod sweep;
 mod targets;
 mod tenancy;
 
+pub use audit::{Actor, AuditAction, AuditChain, AuditEntry, AuditRecord};
 pub use claims::{Claim, ClaimRequest};
 pub use connections::{Connection, ConnectionState, LastEvent, SavedDestination};
 pub use cursor::{Cursor, InvalidCursor};

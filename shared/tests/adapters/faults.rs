@@ -6,7 +6,10 @@ use std::{
 };
 
 use aws_sdk_kms::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextMut},
+    config::{
+        ConfigBag, Intercept, RuntimeComponents,
+        interceptors::{BeforeDeserializationInterceptorContextMut, BeforeTransmitInterceptorContextMut},
+    },
     error::BoxError,
 };
 use tokio::{
@@ -49,6 +52,61 @@ impl Intercept for Detour {
     ) -> Result<(), BoxError> {
         if let Some(endpoint) = self.0.lock().unwrap().as_deref() {
             context.request_mut().set_uri(format!("{endpoint}/"))?;
+        }
+        Ok(())
+    }
+}
+
+/// Loses answers on their way back, after the call took effect; for a client that makes one call at a time.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct LostAnswers(Arc<Mutex<Losses>>);
+
+#[derive(Debug, Default)]
+struct Losses {
+    operation: String,
+    left: u32,
+    in_flight: bool,
+}
+
+impl LostAnswers {
+    /// The next `times` answers to `operation` are lost.
+    pub(crate) fn to(&self, operation: &str, times: u32) {
+        *self.0.lock().unwrap() = Losses { operation: operation.to_owned(), left: times, in_flight: false };
+    }
+
+    /// How many are still to be lost.
+    pub(crate) fn left(&self) -> u32 {
+        self.0.lock().unwrap().left
+    }
+}
+
+impl Intercept for LostAnswers {
+    fn name(&self) -> &'static str {
+        "LostAnswers"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut losses = self.0.lock().unwrap();
+        let called = context.request().headers().get("x-amz-target").unwrap_or_default();
+        losses.in_flight = losses.left > 0 && called.ends_with(losses.operation.as_str());
+        Ok(())
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        _: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut losses = self.0.lock().unwrap();
+        if std::mem::take(&mut losses.in_flight) {
+            losses.left -= 1;
+            return Err("the answer is lost".into());
         }
         Ok(())
     }

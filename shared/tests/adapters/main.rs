@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod apps;
+mod audit;
 mod aws;
 mod faults;
 mod logs;

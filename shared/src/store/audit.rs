@@ -1,0 +1,312 @@
+//! The audit: who decided what, append-only, each entry chained to the one before by its hash.
+//!
+//! A tenant's entries stand in one partition per month; its head row has the number and the hash of the last one. Entry
+//! and head are written together, and only onto the head that was read: there is one order, and nothing can be changed or
+//! taken out without breaking the chain ([`Store::audit_chain`]).
+
+use std::{collections::BTreeMap, fmt};
+
+use aws_sdk_dynamodb::{
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{Put, TransactWriteItem},
+};
+use jiff::{Timestamp, civil::Date};
+use serde::{Deserialize, Serialize};
+use uuid::{NoContext, Uuid};
+
+use super::{Item, NOT_THERE, Store, StoreError, from_row, keys, text, to_row, unavailable};
+use crate::{
+    connector::canonical::{canonical, sha256_hex},
+    ids::{KeyId, TenantId},
+    tenant::Tenant,
+};
+
+const OPERATION: &str = "write an audit entry";
+/// How often an entry is put onto a new head before its writer gives up. Of all who try at once one wins every time.
+const ATTEMPTS: u32 = 32;
+/// How many details an entry has at most.
+const MOST_DETAILS: usize = 24;
+/// The longest subject, name or value of a detail, in bytes.
+const LONGEST_TEXT: usize = 256;
+
+/// Who decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Actor {
+    /// Whoever holds this API key.
+    Key(KeyId),
+    /// postd itself.
+    Postd,
+}
+
+impl fmt::Display for Actor {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(key) => key.fmt(formatter),
+            Self::Postd => formatter.write_str("postd"),
+        }
+    }
+}
+
+/// What was decided.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AuditAction {
+    /// A person said whether a target is out.
+    TargetResolved,
+    /// Dead letters were sent back to work.
+    DeadLettersRedriven,
+}
+
+impl AuditAction {
+    /// The name, as it is stored and shown.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::TargetResolved => "target.resolved",
+            Self::DeadLettersRedriven => "dead_letters.redriven",
+        }
+    }
+}
+
+/// One decision to keep. Texts are cut to [`LONGEST_TEXT`] bytes; none may be content or a token.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditEntry {
+    at: Timestamp,
+    actor: Actor,
+    action: AuditAction,
+    subject: String,
+    details: BTreeMap<&'static str, String>,
+}
+
+impl AuditEntry {
+    /// An entry about `subject`: an id or a path of ids, such as `post_…/t1`.
+    #[must_use]
+    pub fn new(at: Timestamp, actor: Actor, action: AuditAction, subject: impl fmt::Display) -> Self {
+        Self { at, actor, action, subject: bounded(subject.to_string()), details: BTreeMap::new() }
+    }
+
+    /// The entry with one more detail: an id, a code, a number. Past two dozen nothing is added.
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl fmt::Display) -> Self {
+        if self.details.len() < MOST_DETAILS {
+            self.details.insert(name, bounded(value.to_string()));
+        }
+        self
+    }
+}
+
+fn bounded(mut text: String) -> String {
+    text.truncate(text.floor_char_boundary(LONGEST_TEXT));
+    text
+}
+
+/// An entry as it is stored and shown.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuditRecord {
+    /// Sortable by the time of the decision.
+    pub id: Uuid,
+    /// Whose.
+    pub tenant: TenantId,
+    /// Which in the tenant's chain, counted from 1.
+    pub sequence: u64,
+    /// When.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub at: Timestamp,
+    /// Who: the id of an API key, or `postd`.
+    pub actor: String,
+    /// What: the name of an [`AuditAction`], of this build or another.
+    pub action: String,
+    /// About what.
+    pub subject: String,
+    /// What else is to be known.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub details: BTreeMap<String, String>,
+    /// The hash of the entry before; empty for the first.
+    pub previous: String,
+    /// SHA-256 over everything above, in hexadecimal digits.
+    pub hash: String,
+}
+
+impl AuditRecord {
+    fn sealed(tenant: Tenant, id: Uuid, entry: &AuditEntry, head: Option<&Head>) -> Self {
+        let details = entry.details.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
+        let mut record = Self {
+            id,
+            tenant: tenant.id(),
+            sequence: head.map_or(0, |head| head.sequence).saturating_add(1),
+            at: entry.at,
+            actor: entry.actor.to_string(),
+            action: entry.action.name().to_owned(),
+            subject: entry.subject.clone(),
+            details,
+            previous: head.map(|head| head.hash.clone()).unwrap_or_default(),
+            hash: String::new(),
+        };
+        record.hash = record.computed_hash();
+        record
+    }
+
+    /// The hash that the entry must have.
+    fn computed_hash(&self) -> String {
+        let mut value = serde_json::to_value(self).unwrap_or_default();
+        if let Some(members) = value.as_object_mut() {
+            members.remove("hash");
+        }
+        sha256_hex(&canonical(&value))
+    }
+}
+
+/// The row that knows the end of a chain.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+struct Head {
+    sequence: u64,
+    hash: String,
+    /// The first and the last month that hold an entry: a chain is read from one to the other.
+    first_month: Date,
+    last_month: Date,
+}
+
+/// What a verification found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AuditChain {
+    /// Every entry is there and as it was written; all of them, the oldest first.
+    Whole(Vec<AuditRecord>),
+    /// The entry with this number was changed, is missing, or is one too many.
+    BrokenAt(u64),
+}
+
+impl Store {
+    /// Keeps `entry`: one transaction of entry and head, repeated on a new head when another was faster.
+    ///
+    /// # Errors
+    /// The store did not answer; the entry may be there.
+    pub async fn audit(&self, tenant: Tenant, entry: &AuditEntry) -> Result<(), StoreError> {
+        let id = Uuid::new_v7(uuid_time(entry.at));
+        let key = (keys::audit(tenant, keys::month(entry.at)), id.simple().to_string());
+        for _ in 0..ATTEMPTS {
+            let head = self.audit_head(tenant).await?;
+            let outcome = self.append(tenant, &AuditRecord::sealed(tenant, id, entry, head.as_ref()), head).await;
+            let Err(error) = outcome else { return Ok(()) };
+            // The id is ours alone: if a row has it, our write took effect and only its answer was lost.
+            if self.get("find an audit entry", key.0.clone(), key.1.clone(), true).await?.is_some() {
+                return Ok(());
+            }
+            if let Some(error) = error {
+                return Err(error);
+            }
+        }
+        Err(StoreError::Unavailable { operation: OPERATION, code: "contended".into() })
+    }
+
+    /// One attempt; `Err(None)` if the head has moved on.
+    async fn append(&self, tenant: Tenant, record: &AuditRecord, head: Option<Head>) -> Result<(), Option<StoreError>> {
+        let month = keys::month(record.at);
+        let next = Head {
+            sequence: record.sequence,
+            hash: record.hash.clone(),
+            first_month: head.as_ref().map_or(month, |head| head.first_month.min(month)),
+            last_month: head.as_ref().map_or(month, |head| head.last_month.max(month)),
+        };
+        let sort = record.id.simple().to_string();
+        let entry = to_row("audit entry", keys::audit(tenant, month), sort, record).map_err(Some)?;
+        let next = to_row("audit head", keys::tenant(tenant), keys::AUDIT.to_owned(), &next).map_err(Some)?;
+        let put = |row: Item| Put::builder().table_name(&self.table).set_item(Some(row));
+        let onto = match &head {
+            None => put(next).condition_expression(NOT_THERE),
+            Some(head) => put(next)
+                .condition_expression("#hash = :previous")
+                .expression_attribute_names("#hash", "hash")
+                .expression_attribute_values(":previous", text(&head.hash)),
+        };
+        let mut writes = Vec::new();
+        for put in [put(entry).condition_expression(NOT_THERE), onto] {
+            let incomplete = |_| StoreError::Unavailable { operation: OPERATION, code: "incomplete_request".into() };
+            writes.push(TransactWriteItem::builder().put(put.build().map_err(incomplete).map_err(Some)?).build());
+        }
+        let outcome = self
+            .client
+            .transact_write_items()
+            .set_transact_items(Some(writes))
+            // New for every attempt: under one token another content would be refused.
+            .client_request_token(Uuid::new_v4().simple().to_string())
+            .send()
+            .await;
+        let Err(error) = outcome else { return Ok(()) };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
+            let moved_on = |code: &str| matches!(code, "ConditionalCheckFailed" | "TransactionConflict");
+            if cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).any(moved_on) {
+                return Err(None);
+            }
+        }
+        Err(Some(unavailable(OPERATION)(error)))
+    }
+
+    async fn audit_head(&self, tenant: Tenant) -> Result<Option<Head>, StoreError> {
+        let (pk, sk) = (keys::tenant(tenant), keys::AUDIT.to_owned());
+        let item = self.get("read the head of the audit", pk, sk, true).await?;
+        item.map(|item| from_row("audit head", item)).transpose()
+    }
+
+    /// All entries of a tenant, verified: each hash, each link to the one before, and the end that the head knows.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn audit_chain(&self, tenant: Tenant) -> Result<AuditChain, StoreError> {
+        // Entries may be added meanwhile: what was there before must be among them, and none may be beyond the end.
+        let Some(before) = self.audit_head(tenant).await? else { return Ok(AuditChain::Whole(Vec::new())) };
+        let mut records = Vec::new();
+        let mut month = before.first_month;
+        while month <= before.last_month {
+            records.extend(self.audit_month(tenant, month).await?);
+            month = keys::month_after(month);
+        }
+        records.sort_by_key(|record| record.sequence);
+        let after = self.audit_head(tenant).await?.map_or(0, |head| head.sequence);
+        if let Some(beyond) = records.last().map(|record| record.sequence).filter(|sequence| *sequence > after) {
+            return Ok(AuditChain::BrokenAt(beyond));
+        }
+        Ok(verified(tenant, records, &before))
+    }
+
+    /// The entries of the month that begins with `month`, as they stand there.
+    async fn audit_month(&self, tenant: Tenant, month: Date) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", text(keys::audit(tenant, month)))
+            .consistent_read(true)
+            .into_paginator()
+            .items()
+            .send();
+        let mut records = Vec::new();
+        while let Some(item) = pages.next().await {
+            records.push(from_row("audit entry", item.map_err(unavailable("read the audit"))?)?);
+        }
+        Ok(records)
+    }
+}
+
+/// Walks the chain up to `head`. What was added after the head was read is left out: its links are judged next time.
+fn verified(tenant: Tenant, mut records: Vec<AuditRecord>, head: &Head) -> AuditChain {
+    records.retain(|record| record.sequence <= head.sequence);
+    let mut previous = String::new();
+    let mut sequence = 0;
+    for record in &records {
+        sequence += 1;
+        let linked = record.sequence == sequence && record.previous == previous && record.tenant == tenant.id();
+        if !linked || record.hash != record.computed_hash() {
+            return AuditChain::BrokenAt(sequence);
+        }
+        previous.clone_from(&record.hash);
+    }
+    if sequence != head.sequence || previous != head.hash {
+        return AuditChain::BrokenAt(sequence.saturating_add(1).min(head.sequence));
+    }
+    AuditChain::Whole(records)
+}
+
+fn uuid_time(at: Timestamp) -> uuid::Timestamp {
+    let nanos = u32::try_from(at.subsec_nanosecond()).unwrap_or(0);
+    uuid::Timestamp::from_unix(NoContext, u64::try_from(at.as_second()).unwrap_or(0), nanos)
+}
