@@ -23,6 +23,7 @@ pub mod problem;
 pub mod publish;
 pub mod queue;
 pub mod read;
+pub mod redrive;
 pub mod schedule;
 pub mod secret;
 pub mod sqs;

@@ -96,6 +96,26 @@ impl Job {
     }
 }
 
+/// What [`DeadLetters`] carries: a job with the mark of its death.
+#[derive(Serialize)]
+struct Buried<'a> {
+    #[serde(flatten)]
+    job: &'a Job,
+    dead: u64,
+}
+
+#[derive(Deserialize)]
+struct DeathMark {
+    dead: Option<u64>,
+}
+
+/// The fence of the claim under which a job's target failed, if the message lay among the dead letters for that: whoever
+/// moves it back into the queue of publish jobs wants the target to go on. Other builds ignore the mark.
+#[must_use]
+pub fn dead_fence(body: &str) -> Option<u64> {
+    serde_json::from_str::<DeathMark>(body).ok()?.dead
+}
+
 impl InboundMessage {
     /// Reads the body of a message.
     ///
@@ -401,16 +421,16 @@ impl DeadLetters {
         Self { client, url: url.into() }
     }
 
-    /// Sends `job` with its reason as message attributes.
+    /// Sends `job`, whose target failed under the claim `fence`, with its reason as message attributes.
     ///
     /// # Errors
     /// The queue did not answer, or refused.
-    pub async fn send(&self, job: &Job, reason: &Reason<'_>) -> Result<(), QueueError> {
+    pub async fn send(&self, job: &Job, fence: u64, reason: &Reason<'_>) -> Result<(), QueueError> {
         let mut message = self
             .client
             .send_message()
             .queue_url(&self.url)
-            .message_body(encode(job)?)
+            .message_body(encode(&Buried { job, dead: fence })?)
             .message_group_id(job.tenant.to_string());
         for (name, value) in reason.attributes() {
             let attribute = MessageAttributeValue::builder().data_type("String").string_value(value).build();
@@ -468,6 +488,17 @@ mod tests {
         let job = Job::decode(JOB).unwrap();
         assert_eq!((job.target.to_string().as_str(), job.version), ("t3", 4));
         assert_eq!(encode(&job).unwrap(), JOB);
+    }
+
+    #[test]
+    fn a_dead_letter_is_a_job_with_a_mark_that_the_first_release_ignores() {
+        let job = Job::decode(JOB).unwrap();
+        let buried = encode(&Buried { job: &job, dead: 7 }).unwrap();
+        assert_eq!(buried, JOB.replace(r#""version":4}"#, r#""version":4,"dead":7}"#));
+        assert_eq!((Job::decode(&buried), dead_fence(&buried)), (Ok(job), Some(7)));
+        for other in [JOB, "", "null", r#"{"v":1,"dead":null}"#, r#"{"v":1,"dead":"7"}"#, r#"{"v":1,"dead":-7}"#] {
+            assert_eq!(dead_fence(other), None, "{other}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use crate::{
     connector::{Checkpoint, Published, Refusal},
     ids::{ConnectionId, KeyId, PostId, TargetId},
     platform::Platform,
+    post::Post,
 };
 
 /// Where a target stands.
@@ -187,6 +188,20 @@ pub struct Target {
     /// What a person said became of it, the last time that one was asked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub resolved: Option<Resolved>,
+    /// Past this it does not go out any more, whatever its post says: given when it was sent back to work.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub not_after: Option<Timestamp>,
+    /// When it was last sent back to work as a dead letter.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub redriven_at: Option<Timestamp>,
 }
 
 impl Target {
@@ -194,6 +209,12 @@ impl Target {
     #[must_use]
     pub fn is_untouched(&self) -> bool {
         self.fence == 0 && matches!(self.state, State::Scheduled | State::Queued)
+    }
+
+    /// Past this it does not go out any more.
+    #[must_use]
+    pub fn not_after(&self, post: &Post) -> Timestamp {
+        self.not_after.unwrap_or(post.not_after)
     }
 }
 

@@ -113,6 +113,8 @@ pub enum Function {
     Inbound,
     /// Reads and administration.
     Api,
+    /// Sends dead letters back to work.
+    Redrive,
 }
 
 impl Function {
@@ -130,6 +132,7 @@ impl Function {
             Self::Webhooks => "webhooks",
             Self::Inbound => "inbound",
             Self::Api => "api",
+            Self::Redrive => "redrive",
         }
     }
 }

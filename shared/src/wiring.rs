@@ -27,6 +27,7 @@ use crate::{
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
     read::Reader,
+    redrive::Redriver,
     store::Store,
     telemetry::{self, Function, Metrics},
     variables,
@@ -258,6 +259,26 @@ pub async fn reader(variables: &dyn Variables) -> Result<Wired<Reader>, BadConfi
         dead_letters: DeadLetters::new(base.clients.sqs(), dead.url),
         signing_keys: SigningKeys::new(base.clients.secrets_manager(), signing.secret, base.clock.clone()),
         clock: base.clock.clone(),
+    };
+    Ok(base.wired(app))
+}
+
+/// `functions/redrive`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn redriver(variables: &dyn Variables) -> Result<Wired<Redriver>, BadConfiguration> {
+    type Sections = (config::Vault, PublishQueue, FacebookApp, Platforms);
+    let (base, (vault, queue, app, platforms)) = Base::of::<Sections>(Function::Redrive, variables).await?;
+    let app = Redriver {
+        store: base.store(),
+        queue: base.queue(queue),
+        vault: base.vault(&vault),
+        apps: base.apps(app),
+        connectors: base.connectors(&platforms)?,
+        transport: base.transport(),
+        clock: base.clock.clone(),
+        metrics: base.metrics(),
     };
     Ok(base.wired(app))
 }

@@ -30,9 +30,9 @@ const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
 const DISPATCH_CARES: SignedDuration = SignedDuration::from_hours(1);
 
 /// What calls to a platform are made with.
-pub(super) struct Keys {
-    pub(super) token: AccessToken,
-    pub(super) app: std::sync::Arc<AppCredentials>,
+pub(crate) struct Keys {
+    pub(crate) token: AccessToken,
+    pub(crate) app: std::sync::Arc<AppCredentials>,
 }
 
 impl Consumer {
@@ -45,15 +45,15 @@ impl Consumer {
         let keys = self.keys(work).await;
         let plan = FirstStep::plan(connector, &prepared, &Checkpoint::default());
         let now = self.clock.now();
-        let too_late = now > work.post.not_after;
         if work.deadline.budget().next_call().is_none() {
             // What is claimed now would only be given back: another delivery has the time.
             tracing::warn!("too little time is left to begin; the job comes back");
             return Ok(Verdict::Return(SignedDuration::from_secs(1)));
         }
         let keys = keys.and_then(|keys| self.unless_held(work, keys, now));
+        let may_be_too_late = now > work.post.not_after && self.is_too_late(work, now).await?;
         let intent = match (&keys, &plan) {
-            (Ok(_), Ok(plan)) if !too_late => plan.intent().map(|intent| stamped(&intent, now)),
+            (Ok(_), Ok(plan)) if !may_be_too_late => plan.intent().map(|intent| stamped(&intent, now)),
             _ => None,
         };
         let owner = Uuid::new_v4().simple().to_string();
@@ -74,8 +74,9 @@ impl Consumer {
             }
             Claim::Stale => return Ok(Verdict::Done),
         };
-        // What the platform has taken is neither too late nor given up: it is watched to its end.
-        if too_late && !target.publish_answered() {
+        // The row has the last word: whoever sent a dead letter back to work may have given it another time. What the platform
+        // has taken is neither too late nor given up: it is watched to its end.
+        if now > target.not_after(work.post) && !target.publish_answered() {
             return self.settle(work, &target, Settlement::Expired(hold::expired())).await;
         }
         if target.attempts > backoff::ATTEMPTS && !target.publish_answered() {
@@ -86,6 +87,12 @@ impl Consumer {
             (Err(hold), _) => self.settle(work, &target, hold.settlement(&target, now)).await,
             (_, Err(error)) => self.settle(work, &target, Settlement::Failed(error.refusal())).await,
         }
+    }
+
+    /// Whether a target whose post's time is over has no time of its own that is not.
+    async fn is_too_late(&self, work: &Work<'_>, now: Timestamp) -> Result<bool, StoreError> {
+        let row = self.store.target(work.tenant, work.post, work.job.target).await?;
+        Ok(row.is_none_or(|row| now > row.not_after(work.post)))
     }
 
     async fn claim(
@@ -273,7 +280,7 @@ impl Consumer {
         }
         Ok(match &settlement {
             Settlement::Failed(reason) => {
-                self.bury(work, reason).await;
+                self.bury(work, target.fence, reason).await;
                 Verdict::Done
             }
             Settlement::Published(_) | Settlement::NeedsReview(_) | Settlement::Expired(_) => Verdict::Done,
@@ -300,14 +307,14 @@ impl Consumer {
     }
 
     /// Puts a failed target's job where people look. The table has it already: this is for the queue's alarm and tools.
-    async fn bury(&self, work: &Work<'_>, reason: &Refusal) {
+    async fn bury(&self, work: &Work<'_>, fence: u64, reason: &Refusal) {
         let why = crate::queue::Reason {
             code: &reason.code,
             act: reason.act,
             platform: work.spec.platform,
             connection: work.spec.connection,
         };
-        if let Err(error) = self.dead_letters.send(&work.job, &why).await {
+        if let Err(error) = self.dead_letters.send(&work.job, fence, &why).await {
             tracing::error!(error = %Chain(&error), "a dead letter could not be sent; the table has it");
         }
     }
@@ -370,7 +377,7 @@ fn early(wait: SignedDuration) -> Verdict {
     if wait > COPY { Verdict::Done } else { Verdict::Return(wait.max(SignedDuration::from_secs(1))) }
 }
 
-pub(super) fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
+pub(crate) fn later(now: Timestamp, wait: SignedDuration) -> Timestamp {
     now.saturating_add(wait.max(SignedDuration::ZERO)).unwrap_or(Timestamp::MAX)
 }
 
@@ -440,6 +447,6 @@ fn metric(settlement: &Settlement) -> Option<Metric> {
 }
 
 /// A refusal in our own words.
-pub(super) fn ours(code: &str, act: Act, message: &str) -> Refusal {
+pub(crate) fn ours(code: &str, act: Act, message: &str) -> Refusal {
     Refusal::ours(code, act, message)
 }

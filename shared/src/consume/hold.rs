@@ -9,21 +9,23 @@ use super::{
     pace::{self, BELIEVED, Obstacle, Place, WaitsFor, Way},
 };
 use crate::{
+    apps::Apps,
     connector::{
         Act, ConnectorError, Disposition, Refusal,
         driver::{Calls, Contact},
     },
     post::TargetSpec,
     target::{Settlement, Target},
-    telemetry::{Chain, Metric},
-    vault::{Purpose, VaultError},
+    telemetry::{Chain, Metric, Metrics},
+    tenant::Tenant,
+    vault::{Purpose, Vault, VaultError},
 };
 
 /// How long a target waits while KMS, the vault or Secrets Manager do not answer.
 const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
 
 /// What stands in the way.
-pub(super) enum Hold {
+pub(crate) enum Hold {
     /// Something of ours does not answer: it passes, and spends no attempt.
     Outage(Refusal),
     /// There is no token for this destination any more.
@@ -45,7 +47,7 @@ impl Hold {
         }
     }
 
-    pub(super) fn reason(&self) -> &Refusal {
+    pub(crate) fn reason(&self) -> &Refusal {
         match self {
             Self::Outage(reason) | Self::Gone(reason) => reason,
             Self::Paced(obstacle) => &obstacle.reason,
@@ -79,36 +81,7 @@ impl Obstacle {
 impl Consumer {
     /// The token and our app's credentials, or why there are none.
     pub(super) async fn keys(&self, work: &Work<'_>) -> Result<Keys, Hold> {
-        let spec = work.spec;
-        let token = self
-            .vault
-            .destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish)
-            .await
-            .map_err(|error| {
-                if matches!(error, VaultError::NotFound) {
-                    return Hold::Gone(ours(
-                        "connection.token_missing",
-                        Act::EndUser,
-                        "The connection has no token for this destination any more: connect the account again.",
-                    ));
-                }
-                tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
-                self.metrics.count(Some(spec.platform), Metric::VaultUnavailable);
-                Hold::Outage(ours(
-                    "vault.unavailable",
-                    Act::Operator,
-                    "The token vault did not open; postd tries again.",
-                ))
-            })?;
-        let app = self.apps.credentials(spec.platform).await.map_err(|error| {
-            tracing::error!(error = %Chain(&error), "our app's credentials cannot be read; the target waits");
-            Hold::Outage(ours(
-                "app.unavailable",
-                Act::Operator,
-                "Our app's credentials could not be read; postd tries again.",
-            ))
-        })?;
-        Ok(Keys { token, app })
+        keys((&self.vault, &self.apps, &self.metrics), work.tenant, work.spec).await
     }
 
     /// The keys, unless this sandbox has learned that a call with them would come to nothing.
@@ -173,6 +146,37 @@ fn way<'a>(work: &Work<'a>, keys: &'a Keys) -> Way<'a> {
 
 fn quota() -> Refusal {
     ours("platform.quota", Act::Nobody, "The quota for this destination is used up; postd goes on when it frees.")
+}
+
+/// The token of a target's destination and our app's credentials, or why there are none.
+pub(crate) async fn keys(
+    (vault, apps, metrics): (&Vault, &Apps, &Metrics),
+    tenant: Tenant,
+    spec: &TargetSpec,
+) -> Result<Keys, Hold> {
+    let token = vault.destination_token(tenant, spec.connection, &spec.destination, Purpose::Publish).await.map_err(
+        |error| {
+            if matches!(error, VaultError::NotFound) {
+                return Hold::Gone(ours(
+                    "connection.token_missing",
+                    Act::EndUser,
+                    "The connection has no token for this destination any more: connect the account again.",
+                ));
+            }
+            tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
+            metrics.count(Some(spec.platform), Metric::VaultUnavailable);
+            Hold::Outage(ours("vault.unavailable", Act::Operator, "The token vault did not open; postd tries again."))
+        },
+    )?;
+    let app = apps.credentials(spec.platform).await.map_err(|error| {
+        tracing::error!(error = %Chain(&error), "our app's credentials cannot be read; the target waits");
+        Hold::Outage(ours(
+            "app.unavailable",
+            Act::Operator,
+            "Our app's credentials could not be read; postd tries again.",
+        ))
+    })?;
+    Ok(Keys { token, app })
 }
 
 /// Its time ran out.

@@ -9,11 +9,13 @@ use jiff::SignedDuration;
 use tokio::{task::JoinSet, time::Instant};
 use tracing::Instrument;
 
-mod attempt;
+pub(crate) mod attempt;
 mod backoff;
-mod hold;
+pub(crate) mod hold;
+pub(crate) mod inquiry;
 mod pace;
 mod read_back;
+pub(crate) mod redrive;
 
 pub use pace::Pace;
 
@@ -23,7 +25,7 @@ use crate::{
     connector::{driver::Budget, transport::Transport},
     connectors::Connectors,
     post::{Post, TargetSpec},
-    queue::{DeadLetters, Job, MessageError, Queue},
+    queue::{self, DeadLetters, Job, MessageError, Queue},
     store::{Store, StoreError},
     telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
@@ -92,6 +94,8 @@ struct Work<'a> {
     post: &'a Post,
     spec: &'a TargetSpec,
     deadline: Deadline,
+    /// The fence of the failed claim, if this is a dead letter that was moved back into the queue.
+    dead: Option<u64>,
 }
 
 /// When what must have ended.
@@ -231,8 +235,8 @@ impl Consumer {
             tracing::error!("a job names a target that its post does not have");
             return Verdict::Done;
         };
-        let work = Work { tenant, job, post, spec, deadline };
-        match self.attempt(&work).await {
+        let work = Work { tenant, job, post, spec, deadline, dead: queue::dead_fence(&message.body) };
+        match self.work(&work).await {
             Ok(verdict) => verdict,
             Err(error) => store_failed(&error, message),
         }

@@ -36,15 +36,15 @@ const FROZEN: SignedDuration = SignedDuration::from_secs(10);
 
 /// What stands in the way of a call.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Obstacle {
-    pub(super) until: Timestamp,
-    pub(super) reason: Refusal,
-    pub(super) waits_for: WaitsFor,
+pub(crate) struct Obstacle {
+    pub(crate) until: Timestamp,
+    pub(crate) reason: Refusal,
+    pub(crate) waits_for: WaitsFor,
 }
 
 /// What has to happen before the call can be made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum WaitsFor {
+pub(crate) enum WaitsFor {
     /// A limit frees.
     Time,
     /// The platform gets well.

@@ -7,11 +7,12 @@ use super::{
     attempt::{Keys, later, ours},
     backoff,
     hold::{self, Hold},
+    inquiry::{Inquiry, Word},
 };
 use crate::{
     connector::{
-        Act, Disposition, Fingerprint, ReadBack, Refusal,
-        driver::{self, CallFailed, Calls},
+        Act, Disposition, Refusal,
+        driver::{CallFailed, Calls},
     },
     store::{ConnectionState, StoreError},
     target::{LogEntry, Settlement, State, Target},
@@ -32,53 +33,42 @@ impl Consumer {
     ) -> Result<Verdict, StoreError> {
         let now = self.clock.now();
         let connector = self.connectors.of(work.spec.platform);
-        let sent_at = target.intent.as_ref().map_or(target.updated_at, |intent| intent.at);
-        let trusted_at = later(sent_at, connector.settle_time());
-        if trusted_at > now {
+        let inquiry = Inquiry { tenant: work.tenant, post: work.post, spec: work.spec, target, now };
+        if let Some(until) = inquiry.too_early(connector) {
             // A consumer died at it a moment ago: the platform's listing may not show the post yet.
             let reason = target.reason.clone().unwrap_or_else(interrupted);
-            return self.settle(work, target, Settlement::Unknown { until: trusted_at, reason }).await;
+            return self.settle(work, target, Settlement::Unknown { until, reason }).await;
         }
         let keys = match keys {
             Ok(keys) => keys,
             Err(hold) => {
-                let settlement = self.ask_again(target, hold.reason().clone(), hold.until(now));
+                let settlement = ask_again(&inquiry, hold.reason().clone(), hold.until(now));
                 return self.settle(work, target, settlement).await;
             }
         };
-        let rivals = self.store.rivals(work.tenant, target, now).await?;
-        if rivals.unknown_twin {
-            let reason = undecided("another post of yours says the same, and its outcome is unknown as well");
-            return self.settle(work, target, Settlement::NeedsReview(reason)).await;
-        }
-        let fingerprint = Fingerprint {
-            destination: work.spec.destination.clone(),
-            content: work.post.content_for(work.spec).clone(),
-            not_before: sent_at,
-            now,
-            exclude: rivals.published,
-            checkpoint: target.checkpoint.clone().unwrap_or_default(),
-        };
         let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
-        let outcome = driver::run_flow(connector.read_back(&keys.app, fingerprint), &mut calls).await;
-        let failure = match &outcome {
-            Err(failed @ CallFailed::Refused(error)) => Some((error, failed.disposition())),
-            Err(CallFailed::Transport(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls) | Ok(_) => None,
+        let word = inquiry.ask(&self.store, &mut calls).await?;
+        let failure = match &word {
+            Word::NoAnswer(failed @ CallFailed::Refused(error)) => Some((error, failed.disposition())),
+            Word::NoAnswer(CallFailed::Transport(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls)
+            | Word::Found(_)
+            | Word::Absent
+            | Word::Undecided(_) => None,
         };
         self.learn(work, &keys, &calls, failure.as_ref().map(|(error, disposition)| (*error, disposition)));
-        let settlement = match outcome {
-            Ok(ReadBack::Found(published)) => {
-                self.store.log(work.tenant, target.post, &found(target, now)).await?;
+        let settlement = match word {
+            Word::Found(published) => {
+                self.store.log(work.tenant, target.post, &found_entry(target, now)).await?;
                 Settlement::Published(published)
             }
-            Ok(ReadBack::Absent) if now > work.post.not_after => Settlement::Expired(hold::expired()),
-            Ok(ReadBack::Absent) if target.attempts >= backoff::ATTEMPTS => {
+            Word::Absent if now > target.not_after(work.post) => Settlement::Expired(hold::expired()),
+            Word::Absent if target.attempts >= backoff::ATTEMPTS => {
                 Settlement::Failed(target.reason.clone().unwrap_or_else(absent))
             }
-            Ok(ReadBack::Absent) => Settlement::Queued { reason: absent() },
-            Ok(ReadBack::Undecided { reason }) => Settlement::NeedsReview(undecided(reason)),
-            Err(failure) => self.unanswered(work, target, &failure).await?,
+            Word::Absent => Settlement::Queued { reason: absent() },
+            Word::Undecided(reason) => Settlement::NeedsReview(reason),
+            Word::NoAnswer(failure) => self.unanswered(work, &inquiry, &failure).await?,
         };
         self.settle(work, target, settlement).await
     }
@@ -86,7 +76,7 @@ impl Consumer {
     async fn unanswered(
         &self,
         work: &Work<'_>,
-        target: &Target,
+        inquiry: &Inquiry<'_>,
         failure: &CallFailed,
     ) -> Result<Settlement, StoreError> {
         let reason = failure.refusal();
@@ -94,35 +84,37 @@ impl Consumer {
             let state = (ConnectionState::Reconnect, Some(&reason));
             self.store.set_connection_state(work.tenant, work.spec.connection, state, self.clock.now()).await?;
         }
-        Ok(self.ask_again(target, reason, Timestamp::MIN))
-    }
-
-    /// The question stays open; after a day of that a person has to answer it.
-    fn ask_again(&self, target: &Target, reason: Refusal, earliest: Timestamp) -> Settlement {
-        let now = self.clock.now();
-        let sent_at = target.intent.as_ref().map_or(target.updated_at, |intent| intent.at);
-        if now.duration_since(sent_at) > PATIENCE {
-            return Settlement::NeedsReview(reason);
-        }
-        Settlement::Unknown { until: later(now, backoff::spread(AGAIN, target)).max(earliest), reason }
+        Ok(ask_again(inquiry, reason, Timestamp::MIN))
     }
 }
 
-fn found(target: &Target, at: jiff::Timestamp) -> LogEntry {
+/// The question stays open; after a day of that a person has to answer it.
+fn ask_again(inquiry: &Inquiry<'_>, reason: Refusal, earliest: Timestamp) -> Settlement {
+    if inquiry.age() > PATIENCE {
+        return Settlement::NeedsReview(reason);
+    }
+    Settlement::Unknown { until: later(inquiry.now, backoff::spread(AGAIN, inquiry.target)).max(earliest), reason }
+}
+
+fn found_entry(target: &Target, at: jiff::Timestamp) -> LogEntry {
     LogEntry {
         target: target.target,
         fence: target.fence,
         at,
         state: State::Published,
         attempt: target.attempts,
-        by: None,
-        reason: Some(ours(
-            "read_back.found",
-            Act::Nobody,
-            "Nobody saw the end of the publish; the platform shows the post, so it is out.",
-        )),
+        reason: Some(found()),
         until: None,
+        by: None,
     }
+}
+
+pub(super) fn found() -> Refusal {
+    ours(
+        "read_back.found",
+        Act::Nobody,
+        "Nobody saw the end of the publish; the platform shows the post, so it is out.",
+    )
 }
 
 fn interrupted() -> Refusal {
@@ -135,9 +127,4 @@ fn interrupted() -> Refusal {
 
 fn absent() -> Refusal {
     ours("read_back.absent", Act::Nobody, "The platform shows no such post: nothing went out.")
-}
-
-fn undecided(reason: &'static str) -> Refusal {
-    let message = format!("Look at the account and say whether the post is there: {reason}.");
-    ours("read_back.undecided", Act::EndUser, &message)
 }

@@ -1,7 +1,7 @@
 //! The list of posts, with cursors that only their tenant can use.
 
 use data_encoding::BASE64URL_NOPAD;
-use serde::Serialize;
+use serde::{Serialize, de::DeserializeOwned};
 
 use super::{Reader, store_failed};
 use crate::{
@@ -16,6 +16,8 @@ use crate::{
 
 const DEFAULT_LIMIT: usize = 20;
 const MAX_LIMIT: usize = 100;
+/// The listing's name within its cursors.
+const POSTS: &str = "posts";
 /// The length of a signature, in bytes.
 const SIGNATURE: usize = 32;
 
@@ -35,22 +37,27 @@ impl Reader {
         let caller = request.caller()?;
         request.only_queries(&["limit", "cursor"])?;
         let limit = limit(request)?;
-        let key = self.signing_keys.current().await.map_err(|error| {
-            tracing::error!(error = %Chain(&error), "the signing key cannot be read");
-            Problem::new(Code::Unavailable, "Nothing was done; try again.")
-        })?;
-        let after = request.query("cursor").map(|text| open(&key, caller.tenant, text)).transpose();
-        let after = after.map_err(|error| Problem::new(Code::QueryInvalid, format!("The `cursor` is {error}.")))?;
+        let key = self.signing_key().await?;
+        let after: Option<Cursor> = cursor(&key, caller.tenant, POSTS, request)?;
         let tenant = self.store.tenant(caller.tenant).await.map_err(store_failed)?;
         let now = self.clock.now();
         let oldest = tenant.map_or(now, |tenant| tenant.created_at);
         let page = self.store.posts(caller.tenant, after, (now, oldest), limit).await.map_err(store_failed)?;
-        let next_cursor = page.next.map(|cursor| seal(&key, caller.tenant, &cursor));
+        let next_cursor = page.next.map(|cursor| seal(&key, caller.tenant, POSTS, &cursor));
         Ok(Response::json(200, &PostsView { posts: page.items.iter().map(PostView::current).collect(), next_cursor }))
+    }
+
+    /// What cursors are signed with.
+    pub(super) async fn signing_key(&self) -> Result<std::sync::Arc<SigningKey>, Problem> {
+        self.signing_keys.current().await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "the signing key cannot be read");
+            Problem::new(Code::Unavailable, "Nothing was done; try again.")
+        })
     }
 }
 
-fn limit(request: &Request) -> Result<usize, Problem> {
+/// How many items a page shall have at most.
+pub(super) fn limit(request: &Request) -> Result<usize, Problem> {
     let Some(text) = request.query("limit") else { return Ok(DEFAULT_LIMIT) };
     text.parse()
         .ok()
@@ -58,23 +65,35 @@ fn limit(request: &Request) -> Result<usize, Problem> {
         .ok_or_else(|| Problem::new(Code::QueryInvalid, format!("The `limit` must be a number from 1 to {MAX_LIMIT}.")))
 }
 
-fn seal(key: &SigningKey, tenant: Tenant, cursor: &Cursor) -> String {
-    // A date and a string: writing them as JSON cannot fail, and an empty cursor would only be refused.
+/// Where the page begins, if the request says so.
+pub(super) fn cursor<C: DeserializeOwned>(
+    key: &SigningKey,
+    tenant: Tenant,
+    listing: &str,
+    request: &Request,
+) -> Result<Option<C>, Problem> {
+    let cursor = request.query("cursor").map(|text| open(key, tenant, listing, text)).transpose();
+    cursor.map_err(|error| Problem::new(Code::QueryInvalid, format!("The `cursor` is {error}.")))
+}
+
+/// A cursor as it is handed out.
+pub(super) fn seal<C: Serialize>(key: &SigningKey, tenant: Tenant, listing: &str, cursor: &C) -> String {
+    // Strings and a date: writing them as JSON cannot fail, and an empty cursor would only be refused.
     let plain = serde_json::to_vec(cursor).unwrap_or_default();
-    let mut sealed = key.sign(&context(tenant), &plain).to_vec();
+    let mut sealed = key.sign(&context(tenant, listing), &plain).to_vec();
     sealed.extend(plain);
     BASE64URL_NOPAD.encode(&sealed)
 }
 
-fn open(key: &SigningKey, tenant: Tenant, text: &str) -> Result<Cursor, InvalidCursor> {
+fn open<C: DeserializeOwned>(key: &SigningKey, tenant: Tenant, listing: &str, text: &str) -> Result<C, InvalidCursor> {
     let sealed = BASE64URL_NOPAD.decode(text.as_bytes()).map_err(|_| InvalidCursor)?;
     let (signature, plain) = sealed.split_at_checked(SIGNATURE).ok_or(InvalidCursor)?;
-    key.verify(&context(tenant), plain, signature).map_err(|_| InvalidCursor)?;
+    key.verify(&context(tenant, listing), plain, signature).map_err(|_| InvalidCursor)?;
     serde_json::from_slice(plain).map_err(|_| InvalidCursor)
 }
 
-fn context(tenant: Tenant) -> String {
-    format!("cursor of posts of {}", tenant.id())
+fn context(tenant: Tenant, listing: &str) -> String {
+    format!("cursor of {listing} of {}", tenant.id())
 }
 
 #[cfg(test)]
@@ -83,20 +102,22 @@ mod tests {
     use crate::ids::TenantId;
 
     #[test]
-    fn f67_a_cursor_opens_only_unchanged_and_for_its_own_tenant() {
+    fn f67_a_cursor_opens_only_unchanged_for_its_own_tenant_and_listing() {
         let key = SigningKey::from_secret(&"k".repeat(64)).unwrap();
         let (ours, theirs) = (Tenant::verified(TenantId::new()), Tenant::verified(TenantId::new()));
         let cursor = Cursor { day: "2026-11-21".parse().unwrap(), before: Some("1795219200000#post".into()) };
-        let sealed = seal(&key, ours, &cursor);
-        assert_eq!(open(&key, ours, &sealed), Ok(cursor));
-        assert_eq!(open(&key, theirs, &sealed), Err(InvalidCursor));
+        let sealed = seal(&key, ours, POSTS, &cursor);
+        let open = |tenant, listing, text: &str| open::<Cursor>(&key, tenant, listing, text);
+        assert_eq!(open(ours, POSTS, &sealed), Ok(cursor));
+        assert_eq!(open(theirs, POSTS, &sealed), Err(InvalidCursor));
+        assert_eq!(open(ours, "dead letters", &sealed), Err(InvalidCursor));
         for position in 0..sealed.len() {
             let mut bent = sealed.clone().into_bytes();
             bent[position] = if bent[position] == b'A' { b'B' } else { b'A' };
-            assert_eq!(open(&key, ours, &String::from_utf8(bent).unwrap()), Err(InvalidCursor), "{position}");
+            assert_eq!(open(ours, POSTS, &String::from_utf8(bent).unwrap()), Err(InvalidCursor), "{position}");
         }
         for text in ["", "AAAA", "ü"] {
-            assert_eq!(open(&key, ours, text), Err(InvalidCursor));
+            assert_eq!(open(ours, POSTS, text), Err(InvalidCursor));
         }
     }
 }

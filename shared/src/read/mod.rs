@@ -5,11 +5,13 @@ use std::sync::Arc;
 use serde::Serialize;
 
 mod cancel;
+mod dead_letters;
 mod health;
 mod listing;
 mod resolve;
 mod timeline;
 
+pub use dead_letters::{DeadLetterView, DeadLettersView};
 pub use health::{ComponentView, HealthView, QueueHealthView};
 pub use listing::PostsView;
 pub use resolve::Resolution;
@@ -24,7 +26,7 @@ use crate::{
     queue::{DeadLetters, Queue},
     store::{PostSummary, Store, StoreError},
     telemetry::Chain,
-    view::{ConnectionView, PostView, ReasonView},
+    view::{ConnectionView, PostView},
 };
 
 /// Answers reads.
@@ -47,40 +49,6 @@ pub struct Reader {
 pub struct ConnectionsView {
     /// All of them, the oldest first.
     pub connections: Vec<ConnectionView>,
-}
-
-/// Targets that failed for good.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DeadLettersView {
-    /// The latest first, at most 100.
-    pub dead_letters: Vec<DeadLetterView>,
-}
-
-/// A target that failed for good.
-#[derive(Debug, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-pub struct DeadLetterView {
-    /// The post.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub post: PostId,
-    /// Which of its targets.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub target: crate::ids::TargetId,
-    /// The platform.
-    pub platform: crate::platform::Platform,
-    /// The connection.
-    #[cfg_attr(feature = "openapi", schema(value_type = String))]
-    pub connection: ConnectionId,
-    /// The platform's id of the destination.
-    pub destination: String,
-    /// How many attempts were made.
-    pub attempts: u32,
-    /// When it failed.
-    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
-    pub failed_at: jiff::Timestamp,
-    /// Why, and who can do something about it.
-    pub reason: Option<ReasonView>,
 }
 
 impl Reader {
@@ -132,26 +100,6 @@ impl Reader {
             found.ok_or_else(|| Problem::new(Code::ConnectionUnknown, "None of your connections has this id."))?;
         Ok(Response::json(200, &ConnectionView::from(found)))
     }
-
-    async fn dead_letters(&self, request: &Request) -> Result<Response, Problem> {
-        let caller = request.caller()?;
-        request.only_queries(&[])?;
-        let rows = self.store.dead_letters(caller.tenant, 100).await.map_err(store_failed)?;
-        let dead_letters = rows
-            .into_iter()
-            .map(|row| DeadLetterView {
-                post: row.post,
-                target: row.target,
-                platform: row.platform,
-                connection: row.connection,
-                destination: row.destination,
-                attempts: row.attempts,
-                failed_at: row.updated_at,
-                reason: row.reason.as_ref().map(ReasonView::from),
-            })
-            .collect();
-        Ok(Response::json(200, &DeadLettersView { dead_letters }))
-    }
 }
 
 /// A post as it stands.
@@ -164,9 +112,10 @@ fn nothing_there(request: &Request) -> Problem {
     let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     let known = match words.as_slice() {
         ["v1", "posts"] | ["webhooks", _] => "GET, POST",
-        ["v1", "posts", "validate"] | ["v1", "connect", "sessions"] | ["v1", "posts", _, "targets", _, "resolve"] => {
-            "POST"
-        }
+        ["v1", "posts", "validate"]
+        | ["v1", "connect", "sessions"]
+        | ["v1", "posts", _, "targets", _, "resolve"]
+        | ["v1", "dead-letters", "redrive"] => "POST",
         ["v1", "posts", _] => "GET, PATCH, DELETE",
         ["v1", "posts", _, "timeline"]
         | ["v1", "connections" | "dead-letters"]

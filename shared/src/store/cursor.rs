@@ -12,6 +12,13 @@ pub struct Cursor {
     pub before: Option<String>,
 }
 
+/// A place in the listing of dead letters.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeadLetterCursor {
+    /// The entry of the index to stay below.
+    pub before: String,
+}
+
 /// A cursor that this tenant was not given.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("not a cursor of this listing")]

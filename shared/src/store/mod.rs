@@ -17,6 +17,7 @@ mod audit;
 mod claims;
 mod connections;
 mod cursor;
+mod dead_letters;
 mod due;
 mod edits;
 mod held;
@@ -33,7 +34,8 @@ mod tenancy;
 pub use audit::{Actor, AuditAction, AuditChain, AuditEntry, AuditRecord};
 pub use claims::{Claim, ClaimRequest};
 pub use connections::{Connection, ConnectionState, LastEvent, SavedDestination};
-pub use cursor::{Cursor, InvalidCursor};
+pub use cursor::{Cursor, DeadLetterCursor, InvalidCursor};
+pub use dead_letters::{DeadLetterFilter, Redrive, RedriveTo, Redriven};
 pub use due::{DuePage, DueTarget};
 pub use edits::{Edited, PostEdit};
 pub use hooks::{HookEvent, Receipt};
@@ -42,7 +44,7 @@ pub use reviews::{Review, Reviewed};
 pub use rivals::Rivals;
 pub use sessions::Session;
 pub use sweep::{Place, Quiet, QuietRows};
-pub use targets::{Cancellation, DeadLetter, Settled};
+pub use targets::{Cancellation, Settled};
 pub use tenancy::{ApiKey, TenantRow};
 
 /// The condition of a row that must be new.

@@ -1,6 +1,6 @@
 //! Posts: accepted with one conditional write that is also the reservation of the idempotency key.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
@@ -52,11 +52,11 @@ impl PostSummary {
 
 /// A page of a listing.
 #[derive(Debug)]
-pub struct Page<T> {
+pub struct Page<T, C = Cursor> {
     /// What stands on it.
     pub items: Vec<T>,
     /// Where the next one begins, if there may be one.
-    pub next: Option<Cursor>,
+    pub next: Option<C>,
 }
 
 impl Store {
@@ -242,12 +242,17 @@ impl Store {
         Ok(false)
     }
 
-    async fn posts_by_id(
+    /// Those of `ids` that there are.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn posts_by_id(
         &self,
         tenant: Tenant,
         ids: impl Iterator<Item = PostId>,
     ) -> Result<BTreeMap<PostId, Post>, StoreError> {
-        let keys = ids.map(|id| (keys::post(tenant, id), keys::POST.to_owned())).collect();
+        let ids: BTreeSet<PostId> = ids.collect();
+        let keys = ids.into_iter().map(|id| (keys::post(tenant, id), keys::POST.to_owned())).collect();
         let rows = self.get_many("read posts", keys).await?;
         rows.into_iter().map(|item| from_row::<Post>("post", item).map(|post| (post.id, post))).collect()
     }
@@ -352,6 +357,8 @@ pub(super) fn untouched_targets(post: &Post, updated_at: Timestamp) -> impl Iter
         started_at: None,
         cancelled_by: None,
         resolved: None,
+        not_after: None,
+        redriven_at: None,
     })
 }
 

@@ -13,8 +13,7 @@ use crate::{
 pub struct Rivals {
     /// The platform's ids of those that are out: a read-back must pass over these.
     pub published: Vec<String>,
-    /// Whether the end of another publish with the very same content is unknown, too: then a post that is found may be
-    /// either's.
+    /// Whether another publish with the very same content may be out, too: then a post that is found may be either's.
     pub unknown_twin: bool,
 }
 
@@ -24,7 +23,10 @@ impl Rivals {
             return;
         }
         let fingerprint = |of: &Target| of.intent.as_ref().map(|intent| intent.fingerprint.clone());
-        self.unknown_twin |= fingerprint(&other).is_some() && fingerprint(&other) == fingerprint(target);
+        let twin = fingerprint(&other).is_some() && fingerprint(&other) == fingerprint(target);
+        // A failed target keeps its intent and is known not to be out, as far as the platform's answers can be trusted. Only
+        // where these are questioned, of a dead letter, its likes among the dead letters are questioned as well.
+        self.unknown_twin |= twin && (other.state != State::Failed || target.state == State::Failed);
         self.published.extend(other.remote_id);
     }
 }

@@ -37,9 +37,6 @@ pub enum Cancellation {
     Edited,
 }
 
-/// A target that failed for good, as the list of dead letters shows it.
-pub type DeadLetter = Target;
-
 impl Store {
     /// Stores what the connector must remember, and the intent where the next call publishes; [`Settled::Lost`] means
     /// that the call must not be made.
@@ -116,7 +113,8 @@ impl Store {
             Settlement::Failed(_) => {
                 change.set("attention_group", text(keys::dead_letters(tenant)));
                 change.set("attention_at", text(keys::at(now, &sort)));
-                change.remove(&["intent", "checkpoint"]);
+                // The intent stays, and what the publish had remembered with it: whoever sends the target back to work must
+                // ask the platform first.
             }
         }
         if let Some(reason) = settlement.reason() {
@@ -202,26 +200,6 @@ impl Store {
         })
     }
 
-    /// Targets that failed for good, the latest first.
-    ///
-    /// # Errors
-    /// The store did not answer.
-    pub async fn dead_letters(&self, tenant: Tenant, limit: usize) -> Result<Vec<DeadLetter>, StoreError> {
-        let output = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name("attention")
-            .key_condition_expression("attention_group = :attention_group")
-            .expression_attribute_values(":attention_group", text(keys::dead_letters(tenant)))
-            .scan_index_forward(false)
-            .limit(i32::try_from(limit).unwrap_or(i32::MAX))
-            .send()
-            .await
-            .map_err(unavailable("list dead letters"))?;
-        output.items.into_iter().flatten().map(|item| from_row("dead letter", item)).collect()
-    }
-
     pub(super) fn update_target(
         &self,
         tenant: Tenant,
@@ -267,7 +245,7 @@ impl Store {
 
 /// How long after a target's time its reminder stands, which dispatch sees 90 s ahead: so a minute after it. The message that
 /// was sent along should have done its work by then; the reminder is for the case that it was lost.
-const REMINDER: SignedDuration = SignedDuration::from_secs(150);
+pub(super) const REMINDER: SignedDuration = SignedDuration::from_secs(150);
 /// The longest wait that a message can carry.
 const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
@@ -298,7 +276,7 @@ impl Change {
         self.apply_with(builder, "")
     }
 
-    fn apply_with(self, mut builder: UpdateItemFluentBuilder, also: &str) -> UpdateItemFluentBuilder {
+    pub(super) fn apply_with(self, mut builder: UpdateItemFluentBuilder, also: &str) -> UpdateItemFluentBuilder {
         let Expression { update, names, values } = self.expression(also);
         for (placeholder, name) in names {
             builder = builder.expression_attribute_names(placeholder, name);

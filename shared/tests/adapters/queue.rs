@@ -167,8 +167,8 @@ async fn a_dead_letter_carries_its_reason_as_codes() {
         platform: Platform::Facebook,
         connection: connection("c"),
     };
-    letters.send(&job(3), &reason).await.unwrap();
-    letters.send(&job(4), &Reason { code: "The text is too long!", ..reason }).await.unwrap();
+    letters.send(&job(3), 7, &reason).await.unwrap();
+    letters.send(&job(4), 8, &Reason { code: "The text is too long!", ..reason }).await.unwrap();
     assert_eq!(letters.depth().await.unwrap().visible, 2);
     let mut messages = receive(&world, &url).await;
     messages.sort_by_key(|message| read(message).version);
@@ -176,6 +176,8 @@ async fn a_dead_letter_carries_its_reason_as_codes() {
         let attributes = messages[index].message_attributes().unwrap();
         attributes[name].string_value().unwrap().to_owned()
     };
+    let mark = |index: usize| shared::queue::dead_fence(messages[index].body().unwrap());
+    assert_eq!((mark(0), mark(1)), (Some(7), Some(8)), "under which claim it failed");
     assert_eq!(attribute(0, "code"), "facebook.text.too_long");
     assert_eq!(attribute(0, "act"), "caller");
     assert_eq!(attribute(0, "platform"), "facebook");

@@ -5,13 +5,16 @@
 mod adversity;
 mod batches;
 mod connect;
+mod console;
 mod costs;
 mod dispatch;
 mod edits;
+mod graveyard;
 mod lost;
 mod orders;
 mod pace;
 mod publish;
+mod redrive;
 mod refusals;
 mod reviews;
 mod schedules;

@@ -32,6 +32,7 @@ use shared::{
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
     read::Reader,
+    redrive::Redriver,
     store::Store,
     telemetry::{Function, Metrics},
     vault::Vault,
@@ -57,6 +58,7 @@ pub(crate) struct World {
     pub(crate) health: HealthCheck,
     pub(crate) receiver: Receiver,
     pub(crate) inbound: Inbound,
+    pub(crate) redriver: Redriver,
     pub(crate) authorizer: Authorizer,
     pub(crate) caller: Caller,
     pub(crate) key: String,
@@ -102,6 +104,7 @@ impl World {
             health: parts.health(),
             receiver: parts.receiver(),
             inbound: parts.inbound(),
+            redriver: parts.redriver(),
             authorizer,
             caller,
             key,
@@ -468,6 +471,19 @@ impl Parts {
         }
     }
 
+    fn redriver(&self) -> Redriver {
+        Redriver {
+            store: self.store(),
+            queue: self.queue(),
+            vault: self.vault(),
+            apps: self.apps(),
+            connectors: self.connectors.clone(),
+            transport: self.transport.clone(),
+            clock: self.clock.clone(),
+            metrics: self.metrics(Function::Redrive),
+        }
+    }
+
     fn receiver(&self) -> Receiver {
         Receiver {
             store: self.store(),
@@ -503,7 +519,8 @@ impl Resources {
             .with_time_to_live("expires_at");
         emulators.create_table(&state).unwrap();
         emulators.create_table(&Table::new("Vault", "pk").with_sort_key("sk")).unwrap();
-        let dead = emulators.create_queue(&QueueDescription::new("publish-dead")).await.unwrap();
+        let dead = QueueDescription::new("publish-dead").with_attribute("MessageRetentionPeriod", "1209600");
+        let dead = emulators.create_queue(&dead).await.unwrap();
         let publish = QueueDescription::new("publish").with_redrive(&dead.arn, 6);
         let app = serde_json::json!({
             "client_id": simulator::APP_ID,

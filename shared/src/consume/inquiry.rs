@@ -1,0 +1,86 @@
+//! Asking a platform what became of a publish: for a target whose end nobody saw, and for a dead letter before it is sent
+//! back to work. Writes nothing.
+
+use jiff::{SignedDuration, Timestamp};
+
+use super::attempt::{later, ours};
+use crate::{
+    connector::{
+        Act, Connector, Fingerprint, Published, ReadBack, Refusal,
+        driver::{self, CallFailed, Calls},
+    },
+    post::{Post, TargetSpec},
+    store::{Store, StoreError},
+    target::Target,
+    tenant::Tenant,
+};
+
+/// Whom the question is about.
+pub(crate) struct Inquiry<'a> {
+    pub(crate) tenant: Tenant,
+    pub(crate) post: &'a Post,
+    pub(crate) spec: &'a TargetSpec,
+    pub(crate) target: &'a Target,
+    pub(crate) now: Timestamp,
+}
+
+/// What the platform says.
+#[derive(Debug)]
+pub(crate) enum Word {
+    /// It is out.
+    Found(Published),
+    /// It is not out.
+    Absent,
+    /// Nobody but a person can tell.
+    Undecided(Refusal),
+    /// Nothing, this time.
+    NoAnswer(CallFailed),
+}
+
+impl Inquiry<'_> {
+    fn sent_at(&self) -> Timestamp {
+        self.target.intent.as_ref().map_or(self.target.updated_at, |intent| intent.at)
+    }
+
+    /// When the platform's listing can be trusted, if that time is still to come.
+    pub(crate) fn too_early(&self, connector: &dyn Connector) -> Option<Timestamp> {
+        let trusted_at = later(self.sent_at(), connector.settle_time());
+        (trusted_at > self.now).then_some(trusted_at)
+    }
+
+    /// How long there has been a question.
+    pub(crate) fn age(&self) -> SignedDuration {
+        // A dead letter that was sent back to work raises its question anew.
+        let asked_since = self.target.redriven_at.map_or(self.sent_at(), |at| at.max(self.sent_at()));
+        self.now.duration_since(asked_since)
+    }
+
+    /// Asks.
+    pub(crate) async fn ask(&self, store: &Store, calls: &mut Calls<'_>) -> Result<Word, StoreError> {
+        let rivals = store.rivals(self.tenant, self.target, self.now).await?;
+        let fingerprint = Fingerprint {
+            destination: self.spec.destination.clone(),
+            content: self.post.content_for(self.spec).clone(),
+            not_before: self.sent_at(),
+            now: self.now,
+            exclude: rivals.published,
+            checkpoint: self.target.checkpoint.clone().unwrap_or_default(),
+        };
+        let flow = calls.connector.read_back(calls.app, fingerprint);
+        Ok(match driver::run_flow(flow, calls).await {
+            // What is shown may be the other's. That nothing is shown, is true for both.
+            Ok(ReadBack::Found(_)) if rivals.unknown_twin => {
+                Word::Undecided(undecided("another post of yours says the same, and its outcome is unknown as well"))
+            }
+            Ok(ReadBack::Found(published)) => Word::Found(published),
+            Ok(ReadBack::Absent) => Word::Absent,
+            Ok(ReadBack::Undecided { reason }) => Word::Undecided(undecided(reason)),
+            Err(failure) => Word::NoAnswer(failure),
+        })
+    }
+}
+
+fn undecided(reason: &'static str) -> Refusal {
+    let message = format!("Look at the account and say whether the post is there: {reason}.");
+    ours("read_back.undecided", Act::EndUser, &message)
+}
