@@ -200,8 +200,55 @@ pub(crate) fn dead_letters() -> Value {
             "destination": PAGE,
             "attempts": 1,
             "failed_at": "2026-11-21T10:00:01.25Z",
+            "publish_sent": true,
             "reason": reason,
         }],
+        "next_cursor": "q1bO9yT1kq3rMMKc5mE0v7l9b6QfF0y8cJm1hR2uWlQ",
+    })
+}
+
+pub(crate) fn new_redrives() -> [(&'static str, Value); 3] {
+    [
+        ("These targets", json!({"targets": [{"post": POST, "target": "t1"}]})),
+        (
+            "A dry run of all that people can mend at the platform",
+            json!({"filter": {"platform": "facebook", "act": "end_user", "from": "2026-11-20T00:00:00Z"}, "dry_run": true}),
+        ),
+        ("With a new time", json!({"filter": {"connection": CONNECTION}, "not_after": "2026-11-22T18:00:00+01:00"})),
+    ]
+}
+
+pub(crate) fn redrive() -> Value {
+    json!({
+        "dry_run": false,
+        "counts": {
+            "posts": 1,
+            "already_live": 1,
+            "asks_first": 0,
+            "needs_reconnect": 0,
+            "needs_review": 0,
+            "expired": 0,
+            "not_failed": 0,
+            "not_found": 0,
+            "not_reached": 0,
+        },
+        "targets": [
+            {
+                "post": POST,
+                "target": "t1",
+                "outcome": "posts",
+                "failed_at": "2026-11-21T10:00:01.25Z",
+                "next_at": "2026-11-21T12:30:00Z",
+            },
+            {
+                "post": POST,
+                "target": "t2",
+                "outcome": "already_live",
+                "failed_at": "2026-11-21T10:00:01.25Z",
+                "remote_id": "100200300400_500600700800",
+            },
+        ],
+        "more": false,
     })
 }
 

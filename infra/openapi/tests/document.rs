@@ -10,6 +10,7 @@ use shared::{
     problem::Code,
     publish::{NewPost, PostChanges},
     read::Resolution,
+    redrive::NewRedrive,
 };
 
 const TEMPLATE: &str = include_str!("../../../template.yaml");
@@ -170,12 +171,16 @@ fn examples_of_bodies_can_be_sent() {
                     serde_json::from_value::<NewSession>(value)
                         .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
                 }
+                "POST /v1/dead-letters/redrive" => {
+                    serde_json::from_value::<NewRedrive>(value)
+                        .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
+                }
                 other => panic!("an example of a body for {other}"),
             }
             sent += 1;
         }
     }
-    assert_eq!(sent, 13);
+    assert_eq!(sent, 16);
 }
 
 #[test]

@@ -12,7 +12,7 @@ mod outcome;
 mod request;
 mod round;
 
-pub use outcome::{Outcome, RedriveView, RedrivenView};
+pub use outcome::{Outcome, RedriveCounts, RedriveView, RedrivenView};
 pub use request::{NewRedrive, RedriveFilter, TargetName};
 use request::{Scope, Wanted};
 use round::{Candidate, Round};
@@ -96,7 +96,8 @@ impl Redriver {
         self.metrics.flush();
         lines.sort_by_key(|(place, _)| *place);
         let targets: Vec<RedrivenView> = lines.into_iter().map(|(_, line)| line).collect();
-        let view = RedriveView { dry_run: wanted.dry_run, counts: counts(&targets), targets, more: gathered.more };
+        let view =
+            RedriveView { dry_run: wanted.dry_run, counts: RedriveCounts::of(&targets), targets, more: gathered.more };
         if !wanted.dry_run {
             self.audit(caller, &wanted, &view).await;
         }
@@ -158,7 +159,7 @@ impl Redriver {
         if let Some(not_after) = wanted.not_after {
             entry = entry.with("not_after", not_after);
         }
-        for (outcome, count) in &view.counts {
+        for (outcome, count) in view.counts.named() {
             entry = entry.with(outcome, count);
         }
         if let Err(error) = self.store.audit(caller.tenant, &entry).await {
@@ -187,14 +188,6 @@ impl Gathered {
         }
         gathered
     }
-}
-
-fn counts(targets: &[RedrivenView]) -> BTreeMap<&'static str, u32> {
-    let mut counts = BTreeMap::new();
-    for target in targets {
-        *counts.entry(target.outcome.name()).or_insert(0) += 1;
-    }
-    counts
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]

@@ -67,15 +67,71 @@ impl Outcome {
     }
 }
 
+/// How many targets had each outcome.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RedriveCounts {
+    /// `posts`
+    pub posts: u32,
+    /// `already_live`
+    pub already_live: u32,
+    /// `asks_first`
+    pub asks_first: u32,
+    /// `needs_reconnect`
+    pub needs_reconnect: u32,
+    /// `needs_review`
+    pub needs_review: u32,
+    /// `expired`
+    pub expired: u32,
+    /// `not_failed`
+    pub not_failed: u32,
+    /// `not_found`
+    pub not_found: u32,
+    /// `not_reached`
+    pub not_reached: u32,
+}
+
+impl RedriveCounts {
+    pub(super) fn of(targets: &[RedrivenView]) -> Self {
+        let mut counts = Self::default();
+        for target in targets {
+            *counts.of_outcome(target.outcome) += 1;
+        }
+        counts
+    }
+
+    fn of_outcome(&mut self, outcome: Outcome) -> &mut u32 {
+        match outcome {
+            Outcome::Posts => &mut self.posts,
+            Outcome::AlreadyLive => &mut self.already_live,
+            Outcome::AsksFirst => &mut self.asks_first,
+            Outcome::NeedsReconnect => &mut self.needs_reconnect,
+            Outcome::NeedsReview => &mut self.needs_review,
+            Outcome::Expired => &mut self.expired,
+            Outcome::NotFailed => &mut self.not_failed,
+            Outcome::NotFound => &mut self.not_found,
+            Outcome::NotReached => &mut self.not_reached,
+        }
+    }
+
+    /// Every outcome that anybody had, by name.
+    pub(super) fn named(&self) -> impl Iterator<Item = (&'static str, u32)> {
+        let mut counts = self.clone();
+        Outcome::ALL
+            .into_iter()
+            .map(move |outcome| (outcome.name(), *counts.of_outcome(outcome)))
+            .filter(|(_, count)| *count > 0)
+    }
+}
+
 /// What a redrive did; in a dry run, what it would do.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct RedriveView {
     /// Whether nothing was written.
     pub dry_run: bool,
-    /// How many targets had each outcome; what nobody had is left out.
-    #[cfg_attr(feature = "openapi", schema(value_type = std::collections::BTreeMap<String, u32>))]
-    pub counts: std::collections::BTreeMap<&'static str, u32>,
+    /// How many targets had each outcome.
+    pub counts: RedriveCounts,
     /// Each target, in the order of the request or of the list of dead letters.
     pub targets: Vec<RedrivenView>,
     /// Whether the filter matches more than these. What stays a dead letter is matched again: go on with the `failed_at`

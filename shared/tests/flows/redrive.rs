@@ -32,7 +32,7 @@ async fn f33_what_went_out_in_truth_is_already_live_and_posts_nothing() {
     assert_eq!(world.post(&id).await["state"], "failed", "a dry run changes nothing");
 
     let view = redrive(&world, &targets([&id])).await;
-    assert_eq!((outcomes(&view), &view["counts"]), (vec!["already_live"], &json!({ "already_live": 1 })));
+    assert_eq!((outcomes(&view), &view["counts"]["already_live"]), (vec!["already_live"], &json!(1)));
     let post = world.post(&id).await;
     assert_eq!((&post["state"], &post["targets"][0]["remote_id"]), (&json!("published"), &json!(world.page()[0].id)));
     pass(&world, 10, 30).await;
@@ -426,6 +426,6 @@ async fn f30_what_time_does_not_suffice_for_is_told_and_left_alone() {
     let id = never_sent(&world, &world.connected().await, "no time").await;
     let request = world.request("POST /v1/dead-letters/redrive", "/v1/dead-letters/redrive", &targets([&id]));
     let response = world.redriver.handle(request, std::time::Duration::from_secs(3)).await.unwrap();
-    assert!(response.body.contains(r#""counts":{"not_reached":1}"#), "{}", response.body);
+    assert!(response.body.contains(r#""not_reached":1}"#), "{}", response.body);
     assert_eq!(world.post(&id).await["state"], "failed");
 }

@@ -7,8 +7,19 @@ use tokio::process::Command;
 use super::Failure;
 use super::report::Report;
 
-const FUNCTIONS: [&str; 10] =
-    ["authorizer", "oauth", "publish", "consumer", "dispatch", "refresh", "health", "webhooks", "inbound", "api"];
+const FUNCTIONS: [&str; 11] = [
+    "authorizer",
+    "oauth",
+    "publish",
+    "consumer",
+    "dispatch",
+    "refresh",
+    "health",
+    "webhooks",
+    "inbound",
+    "api",
+    "redrive",
+];
 /// MiB: the limit that postd sets itself (docs/performance.md).
 const LIMIT: f64 = 4.0;
 

@@ -16,11 +16,13 @@ pub(crate) fn event(name: &str) -> Value {
 }
 
 /// Event, function, status, and the problem's code if it is one.
-const HTTP: [(&str, &str, u64, Option<&str>); 7] = [
+const HTTP: [(&str, &str, u64, Option<&str>); 8] = [
     ("http-connect-session.json", "oauth", 201, None),
     // The cookie of the real host is not the one that the local cloud sets: a browser that never opened the session.
     ("http-oauth-callback.json", "oauth", 404, None),
     ("http-create-post.json", "publish", 422, Some("body.invalid")),
+    // None of the tenant's posts has such a target: an outcome, and no problem.
+    ("http-redrive.json", "redrive", 200, None),
     ("http-get-post.json", "api", 404, Some("post.unknown")),
     ("http-health.json", "api", 200, None),
     ("webhook-facebook-challenge.json", "webhooks", 200, None),

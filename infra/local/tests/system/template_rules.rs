@@ -213,7 +213,7 @@ fn every_function_has_a_log_group_of_its_own_that_forgets() {
         assert!(!groups.contains(&group), "{group} has two functions");
         groups.push(group);
     }
-    assert_eq!(groups.len(), 10);
+    assert_eq!(groups.len(), 11);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::answers::Refusal;
 
 mod browsers;
 mod connections;
+mod dead_letters;
 mod health;
 mod platforms;
 mod posts;
@@ -43,16 +44,24 @@ const NO_PLATFORM: Refusal =
 
 /// Every route.
 pub(crate) fn all() -> Vec<Route> {
-    [posts::routes(), connections::routes(), browsers::routes(), health::routes(), platforms::routes()]
-        .into_iter()
-        .flatten()
-        .collect()
+    [
+        posts::routes(),
+        dead_letters::routes(),
+        connections::routes(),
+        browsers::routes(),
+        health::routes(),
+        platforms::routes(),
+    ]
+    .into_iter()
+    .flatten()
+    .collect()
 }
 
 /// Every schema that the routes name, with those that these name in turn.
 pub(crate) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     add::<Problem>(schemas);
     posts::schemas(schemas);
+    dead_letters::schemas(schemas);
     connections::schemas(schemas);
     health::schemas(schemas);
 }

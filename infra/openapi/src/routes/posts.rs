@@ -3,7 +3,7 @@
 use shared::{
     problem::Code,
     publish::{Findings, NewPost, PostChanges},
-    read::{DeadLettersView, PostsView, Resolution, TimelineView},
+    read::{PostsView, Resolution, TimelineView},
     view::PostView,
 };
 use utoipa::openapi::{
@@ -42,7 +42,6 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(HttpMethod::Delete, "/v1/posts/{post}", cancel()),
         Route::new(HttpMethod::Post, "/v1/posts/{post}/targets/{target}/resolve", resolve()),
         Route::new(HttpMethod::Get, "/v1/posts/{post}/timeline", timeline()),
-        Route::new(HttpMethod::Get, "/v1/dead-letters", dead_letters()),
     ]
 }
 
@@ -54,7 +53,6 @@ pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     add::<PostView>(schemas);
     add::<PostsView>(schemas);
     add::<TimelineView>(schemas);
-    add::<DeadLettersView>(schemas);
 }
 
 fn create() -> OperationBuilder {
@@ -187,17 +185,6 @@ fn timeline() -> OperationBuilder {
     operation(Key, ("posts", "getTimeline"), ("Look at a post's history", description), &[NO_POST, UNAVAILABLE])
         .parameter(post())
         .response("200", json("The history, the oldest first.", "TimelineView", examples::timeline()))
-}
-
-fn dead_letters() -> OperationBuilder {
-    let description = "Targets that failed for good, the latest first, at most 100.";
-    operation(
-        Key,
-        ("dead letters", "listDeadLetters"),
-        ("List what failed for good", description),
-        &[BAD_QUERY, UNAVAILABLE],
-    )
-    .response("200", json("The dead letters.", "DeadLettersView", examples::dead_letters()))
 }
 
 fn etag() -> utoipa::openapi::Header {
