@@ -70,6 +70,10 @@ pub struct TargetView {
     /// Why it stands where it stands, if something went wrong.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonView>,
+    /// Past this it does not go out any more, if it was given a time of its own when it was redriven.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub not_after: Option<Timestamp>,
     /// When it goes on by itself, if it waits for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
@@ -153,6 +157,7 @@ impl TargetView {
             remote_id: row.and_then(|row| row.remote_id.clone()),
             url: row.and_then(|row| row.url.clone()),
             reason: row.and_then(|row| row.reason.as_ref()).map(ReasonView::from),
+            not_after: row.and_then(|row| row.not_after),
             next_at: row.and_then(|row| row.not_before),
             updated_at: row.map_or(post.created_at, |row| row.updated_at),
         }

@@ -9,13 +9,16 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 26] = [
+const FAMILIES: [&str; 30] = [
     "app",
     "attempts",
     "body",
     "connection",
+    "dead_letter",
+    "dead_letters",
     "destination",
     "facebook",
+    "filter",
     "header",
     "idempotency",
     "key",
@@ -26,6 +29,7 @@ const FAMILIES: [&str; 26] = [
     "publish",
     "query",
     "read_back",
+    "redrive",
     "return_url",
     "review",
     "route",

@@ -144,12 +144,12 @@ impl Redriver {
                 entry = entry.with("more", view.more);
                 let act = filter.act.map(|act| serde_json::to_value(act).unwrap_or_default());
                 let texts = [
-                    ("filter.platform", filter.platform.map(|platform| platform.to_string())),
-                    ("filter.connection", filter.connection.map(|connection| connection.to_string())),
-                    ("filter.code", filter.code.clone()),
-                    ("filter.act", act.and_then(|act| act.as_str().map(str::to_owned))),
-                    ("filter.from", filter.from.map(|at| at.to_string())),
-                    ("filter.to", filter.to.map(|at| at.to_string())),
+                    ("filter_platform", filter.platform.map(|platform| platform.to_string())),
+                    ("filter_connection", filter.connection.map(|connection| connection.to_string())),
+                    ("filter_code", filter.code.clone()),
+                    ("filter_act", act.and_then(|act| act.as_str().map(str::to_owned))),
+                    ("filter_from", filter.from.map(|at| at.to_string())),
+                    ("filter_to", filter.to.map(|at| at.to_string())),
                 ];
                 for (name, text) in texts {
                     entry = text.into_iter().fold(entry, |entry, text| entry.with(name, text));

@@ -196,9 +196,9 @@ async fn a_filter_redrives_what_it_matches_and_says_so_in_the_audit() {
     assert_eq!(
         details,
         [
-            ("filter.act", "end_user"),
-            ("filter.platform", "facebook"),
-            ("filter.to", "2026-11-21T11:00:00Z"),
+            ("filter_act", "end_user"),
+            ("filter_platform", "facebook"),
+            ("filter_to", "2026-11-21T11:00:00Z"),
             ("more", "false"),
             ("posts", "1"),
         ]
@@ -317,6 +317,7 @@ async fn f22_what_is_late_goes_out_only_with_a_new_time_that_holds_against_the_p
     let mut body = targets(&ids);
     body["not_after"] = json!("2026-11-24T12:00:00Z");
     assert_eq!(outcomes(&redrive(&world, &body).await), ["posts", "posts"]);
+    assert_eq!(world.post(&ids[0]).await["targets"][0]["not_after"], "2026-11-24T12:00:00Z");
     pass(&world, 4, 30).await;
     for id in &ids {
         assert_eq!(world.post(id).await["state"], "published", "{:#}", world.post(id).await);

@@ -5,6 +5,7 @@
 mod batch;
 mod chaos;
 mod crashes;
+mod dead_letters;
 mod edits;
 mod events;
 mod http;
