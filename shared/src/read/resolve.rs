@@ -10,8 +10,9 @@ use crate::{
     ids::TargetId,
     post::Post,
     problem::{Code, Fault, Problem},
-    store::{PostSummary, Review, Reviewed},
+    store::{Actor, AuditAction, AuditEntry, PostSummary, Review, Reviewed},
     target::{Answer, LogEntry, Resolved, State, Target},
+    telemetry::Chain,
 };
 
 /// The longest id of a platform that is taken.
@@ -66,7 +67,7 @@ impl Reader {
         let resolved = Resolved { answer: resolution.r#as, by: caller.key, at: now, key: key.map(str::to_owned) };
         let (state, reason) = match resolution.r#as {
             Answer::Published => (State::Published, by_person("review.published", "A person saw that it is out.")),
-            Answer::NotPublished if now > post.not_after => (
+            Answer::NotPublished if now > found.not_after(post) => (
                 State::Expired,
                 by_person("review.not_published", "A person saw that it is not out; its time is over, so it stays so."),
             ),
@@ -93,6 +94,13 @@ impl Reader {
         };
         if self.store.resolve(caller.tenant, &review).await.map_err(store_failed)? == Reviewed::Done {
             tracing::info!(post = %post.id, target = %found.target, state = state.name(), "a person answered");
+            let subject = format!("{}/{}", post.id, found.target);
+            let entry = AuditEntry::new(now, Actor::Key(caller.key), AuditAction::TargetResolved, subject)
+                .with("became", state.name());
+            // The answer stands in the target's history as well: that the audit cannot be written does not undo it.
+            if let Err(error) = self.store.audit(caller.tenant, &entry).await {
+                tracing::error!(error = %Chain(&error), key = %caller.key, "an answer is missing in the audit");
+            }
         }
         Ok(())
     }

@@ -74,7 +74,7 @@ impl Redriver {
     /// The refusal to send back.
     pub async fn handle(&self, request: Request, time_left: Duration) -> Result<Response, Problem> {
         match request.route.as_str() {
-            "POST /v1/dead-letters/redrive" => self.redrive(&request, time_left).await,
+            "POST /v1/dead-letters/redrive" => Box::pin(self.redrive(&request, time_left)).await,
             _ => Err(Problem::new(Code::RouteUnknown, "This function does not know the route.")),
         }
     }
