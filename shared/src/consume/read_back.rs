@@ -48,8 +48,8 @@ impl Consumer {
         };
         let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
-        let word = inquiry.ask(&self.store, &mut calls).await?;
-        let failure = match &word {
+        let said = inquiry.ask(&self.store, &mut calls).await?;
+        let failure = match &said {
             Word::NoAnswer(failed @ CallFailed::Refused(error)) => Some((error, failed.disposition())),
             Word::NoAnswer(CallFailed::Transport(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls)
             | Word::Found(_)
@@ -57,7 +57,7 @@ impl Consumer {
             | Word::Undecided(_) => None,
         };
         self.learn(work, &keys, &calls, failure.as_ref().map(|(error, disposition)| (*error, disposition)));
-        let settlement = match word {
+        let settlement = match said {
             Word::Found(published) => {
                 self.store.log(work.tenant, target.post, &found_entry(target, now)).await?;
                 Settlement::Published(published)

@@ -14,7 +14,8 @@ impl Consumer {
     /// Does what can be done for a target now; a dead letter that was moved back is sent back to work first.
     pub(super) async fn work(&self, work: &Work<'_>) -> Result<Verdict, StoreError> {
         if let Some(fence) = work.dead {
-            self.revive(work, fence).await?;
+            // Boxed: it is rare, and every job would carry its size.
+            Box::pin(self.revive(work, fence)).await?;
         }
         self.attempt(work).await
     }
