@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::{
     connect::NewSession,
     problem::Code,
-    publish::{NewPost, PostChanges},
+    publish::{BulkPosts, NewPost, PostChanges},
     read::Resolution,
 };
 
@@ -166,6 +166,10 @@ fn examples_of_bodies_can_be_sent() {
                     serde_json::from_value::<Resolution>(value)
                         .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
                 }
+                "POST /v1/posts/bulk" => {
+                    serde_json::from_value::<BulkPosts>(value)
+                        .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
+                }
                 "POST /v1/connect/sessions" => {
                     serde_json::from_value::<NewSession>(value)
                         .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
@@ -175,7 +179,7 @@ fn examples_of_bodies_can_be_sent() {
             sent += 1;
         }
     }
-    assert_eq!(sent, 13);
+    assert_eq!(sent, 14);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 26] = [
+const FAMILIES: [&str; 27] = [
     "app",
     "attempts",
     "body",
@@ -22,6 +22,7 @@ const FAMILIES: [&str; 26] = [
     "not_after",
     "platform",
     "post",
+    "posts",
     "precondition",
     "publish",
     "query",

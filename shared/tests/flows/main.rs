@@ -4,10 +4,16 @@
 
 mod adversity;
 mod batches;
+mod bulk;
 mod connect;
 mod costs;
 mod dispatch;
+mod duplicates;
 mod edits;
+mod faults;
+mod golden;
+mod idempotency;
+mod limits;
 mod lost;
 mod orders;
 mod pace;
@@ -15,6 +21,7 @@ mod publish;
 mod refusals;
 mod reviews;
 mod schedules;
+mod spread;
 mod unknown;
 mod webhooks;
 mod world;

@@ -406,6 +406,7 @@ impl Parts {
             queue: self.queue(),
             connectors: self.connectors.clone(),
             clock: self.clock.clone(),
+            duplicate_window: None,
         }
     }
 
