@@ -331,6 +331,25 @@ text_section!(
     secret
 );
 
+/// The guard against the same content going out twice.
+#[derive(Debug, Clone, Copy)]
+pub struct Duplicates {
+    /// How far apart two posts with the same content must lie ([`variables::DUPLICATE_WINDOW_HOURS`]); `None`: anything
+    /// goes.
+    pub window: Option<SignedDuration>,
+}
+
+impl Section for Duplicates {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let hours = reader.optional(variables::DUPLICATE_WINDOW_HOURS, |value| match value.parse::<u8>() {
+            Ok(hours @ 0..=168) => Ok(hours),
+            Ok(_) | Err(_) => Err("not a number of hours from 0 to 168"),
+        })?;
+        let window = hours.filter(|hours| *hours > 0);
+        Some(Self { window: window.map(|hours| SignedDuration::from_hours(i64::from(hours))) })
+    }
+}
+
 /// What replaces the connectors' own settings; all of it absent outside the local cloud and tests.
 #[derive(Debug, Clone, Default)]
 pub struct Platforms {
@@ -470,6 +489,17 @@ mod tests {
         }
         let local = [("POSTD_ENVIRONMENT", "local"), ("POSTD_FACEBOOK_GRAPH_URL", "http://127.0.0.1:8081")];
         assert_eq!(problem::<Platforms>(&with(&local)), "");
+    }
+
+    #[test]
+    fn the_window_for_duplicates_is_off_unless_it_is_asked_for_and_a_week_at_most() {
+        let window = |hours| read::<Duplicates>(&[("POSTD_DUPLICATE_WINDOW_HOURS", hours)]).unwrap().window;
+        assert_eq!((window(""), window("0")), (None, None));
+        assert_eq!(window("168"), Some(SignedDuration::from_hours(168)));
+        for wrong in ["169", "-1", "1.5", "x", "1000"] {
+            let text = problem::<Duplicates>(&[("POSTD_DUPLICATE_WINDOW_HOURS", wrong)]);
+            assert!(text.contains("not a number of hours from 0 to 168"), "{wrong}: {text}");
+        }
     }
 
     #[test]

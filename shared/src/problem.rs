@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::connector::Act;
+use crate::{connector::Act, ids::PostId};
 
 /// Everything that the API may refuse, one variant for each thing that a caller can do about it.
 ///
@@ -35,6 +35,10 @@ pub enum Code {
     ConnectionUnknown,
     /// The key was used before, with another body.
     IdempotencyMismatch,
+    /// Another request with the same key is being accepted at this moment.
+    IdempotencyRunning,
+    /// Another post says the same at the same destination within the window.
+    PostDuplicate,
     /// Nothing of the post is left to cancel.
     PostNotCancellable,
     /// Something of the post has begun or ended: it can no longer be edited.
@@ -57,7 +61,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 24] = [
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::KeyUnknown,
@@ -71,6 +75,8 @@ impl Code {
         Self::PostUnknown,
         Self::ConnectionUnknown,
         Self::IdempotencyMismatch,
+        Self::IdempotencyRunning,
+        Self::PostDuplicate,
         Self::PostNotCancellable,
         Self::PostNotEditable,
         Self::TargetUnknown,
@@ -111,6 +117,10 @@ impl Code {
             Self::IdempotencyMismatch => {
                 ("idempotency.mismatch", 422, "This Idempotency-Key was used with another body")
             }
+            Self::IdempotencyRunning => {
+                ("idempotency.running", 409, "A request with this Idempotency-Key is being worked on")
+            }
+            Self::PostDuplicate => ("post.duplicate", 409, "Another post says the same at the same destination"),
             Self::PostNotCancellable => ("post.not_cancellable", 409, "Nothing of this post is left to cancel"),
             Self::PostNotEditable => ("post.not_editable", 409, "The post has begun and can no longer be edited"),
             Self::TargetUnknown => ("target.unknown", 404, "No such target"),
@@ -127,7 +137,7 @@ impl Code {
 
     const fn act(self) -> Act {
         match self {
-            Self::Unavailable => Act::Nobody,
+            Self::Unavailable | Self::IdempotencyRunning => Act::Nobody,
             Self::RouteUnknown
             | Self::MethodNotAllowed
             | Self::KeyUnknown
@@ -141,6 +151,7 @@ impl Code {
             | Self::PostUnknown
             | Self::ConnectionUnknown
             | Self::IdempotencyMismatch
+            | Self::PostDuplicate
             | Self::PostNotCancellable
             | Self::PostNotEditable
             | Self::TargetUnknown
@@ -186,6 +197,10 @@ pub struct Problem {
     /// What exactly is wrong with the body, if that is it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub errors: Vec<Fault>,
+    /// The other post, where one stands in the way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
+    pub post: Option<PostId>,
 }
 
 impl Problem {
@@ -199,10 +214,17 @@ impl Problem {
             status,
             detail: detail.into(),
             code: name,
-            retryable: matches!(code, Code::Unavailable),
+            retryable: matches!(code, Code::Unavailable | Code::IdempotencyRunning),
             act: code.act(),
             errors: Vec::new(),
+            post: None,
         }
+    }
+
+    /// The same, about another post.
+    #[must_use]
+    pub fn about(self, post: PostId) -> Self {
+        Self { post: Some(post), ..self }
     }
 
     /// A refusal of a body, with everything that is wrong with it.

@@ -240,10 +240,16 @@ impl Queue {
     /// Sends `jobs` at once, ten to a call; what fails inside a call that succeeded is tried once more. The results are
     /// in the order of `jobs`.
     pub async fn send_batch(&self, jobs: &[Job]) -> Vec<Result<(), QueueError>> {
+        let jobs: Vec<_> = jobs.iter().map(|job| (*job, Delay::NONE)).collect();
+        self.send_each(&jobs).await
+    }
+
+    /// Like [`Self::send_batch`], each job with a delay of its own.
+    pub async fn send_each(&self, jobs: &[(Job, Delay)]) -> Vec<Result<(), QueueError>> {
         let mut results = Vec::with_capacity(jobs.len());
         for chunk in jobs.chunks(BATCH) {
             let mut outcome = self.send_chunk(chunk).await;
-            let (again, positions): (Vec<Job>, Vec<usize>) = chunk
+            let (again, positions): (Vec<(Job, Delay)>, Vec<usize>) = chunk
                 .iter()
                 .enumerate()
                 .filter(|(index, _)| matches!(outcome.get(*index), Some(Err(Entry::Failed(_)))))
@@ -263,7 +269,7 @@ impl Queue {
     }
 
     /// One call for at most ten jobs; as many results as jobs.
-    async fn send_chunk(&self, jobs: &[Job]) -> Vec<Result<(), Entry>> {
+    async fn send_chunk(&self, jobs: &[(Job, Delay)]) -> Vec<Result<(), Entry>> {
         let everything = |error: QueueError| jobs.iter().map(|_| Err(Entry::Final(error.clone()))).collect();
         let entries: Result<Vec<_>, QueueError> = jobs.iter().enumerate().map(entry).collect();
         let sent = match entries {
@@ -320,11 +326,12 @@ impl Entry {
     }
 }
 
-fn entry((index, job): (usize, &Job)) -> Result<SendMessageBatchRequestEntry, QueueError> {
+fn entry((index, (job, delay)): (usize, &(Job, Delay))) -> Result<SendMessageBatchRequestEntry, QueueError> {
     SendMessageBatchRequestEntry::builder()
         .id(index.to_string())
         .message_body(encode(job)?)
         .message_group_id(job.tenant.to_string())
+        .delay_seconds(delay.seconds())
         .build()
         .map_err(|error| QueueError::Refused { code: "unencodable".into(), source: Arc::new(error) })
 }

@@ -22,6 +22,9 @@ pub const TOKEN_KEY: &str = "POSTD_TOKEN_KEY";
 /// The URL of the queue of publish jobs.
 pub const PUBLISH_QUEUE_URL: &str = "POSTD_PUBLISH_QUEUE_URL";
 
+/// For how many hours a post keeps another from saying the same at the same destination; 0 or absent: not at all.
+pub const DUPLICATE_WINDOW_HOURS: &str = "POSTD_DUPLICATE_WINDOW_HOURS";
+
 /// The URL of the queue of publish jobs that have failed for good.
 pub const DEAD_LETTER_QUEUE_URL: &str = "POSTD_DEAD_LETTER_QUEUE_URL";
 

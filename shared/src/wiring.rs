@@ -142,12 +142,14 @@ pub async fn authorizer(variables: &dyn Variables) -> Result<Authorizer, BadConf
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, BadConfiguration> {
-    let (base, (queue, platforms)) = Base::of::<(PublishQueue, Platforms)>(Function::Publish, variables).await?;
+    type Sections = (PublishQueue, Platforms, config::Duplicates);
+    let (base, (queue, platforms, duplicates)) = Base::of::<Sections>(Function::Publish, variables).await?;
     let app = Publisher {
         store: base.store(),
         queue: base.queue(queue),
         connectors: base.connectors(&platforms)?,
         clock: base.clock.clone(),
+        duplicate_window: duplicates.window,
     };
     Ok(base.wired(app))
 }

@@ -14,7 +14,7 @@ use utoipa::openapi::{
     security::SecurityRequirement,
 };
 
-use crate::{KEY, schema};
+use crate::{KEY, examples, schema};
 
 /// A refusal by code, with the words of one case of it.
 pub(crate) type Refusal = (Code, &'static str);
@@ -93,6 +93,8 @@ fn refused(code: Code, detail: &str) -> Problem {
             let text = "The text has 63300 characters; a Page takes 63206.";
             Problem::invalid(vec![Fault::new("/content/text", "facebook.text.too_long", text)])
         }
+        Code::PostDuplicate => examples::duplicate(detail),
+        Code::IdempotencyRunning => examples::running(detail),
         Code::RouteUnknown
         | Code::MethodNotAllowed
         | Code::KeyUnknown

@@ -1,6 +1,7 @@
 //! Examples of bodies and answers, all of one story; tests hold them against their schemas.
 
 use serde_json::{Value, json};
+use shared::problem::{Code, Fault, Problem};
 
 /// The post of the story.
 pub(crate) const POST: &str = "post_01a1fd8a944073c180000251ee3fd171";
@@ -53,6 +54,49 @@ pub(crate) fn resolutions() -> [(&'static str, Value); 2] {
         ("it is out", json!({"as": "published", "url": url, "remote_id": "100200300400_500600700800"})),
         ("it is not", json!({"as": "not_published"})),
     ]
+}
+
+pub(crate) fn bulk_posts() -> [(&'static str, Value); 1] {
+    let [(_, mut now), (_, mut later), _] = new_posts();
+    for (key, post) in [("menu-now", &mut now), ("menu-christmas", &mut later)] {
+        if let Some(post) = post.as_object_mut() {
+            post.insert("idempotency_key".into(), key.into());
+        }
+    }
+    [("two posts", json!({"posts": [now, later]}))]
+}
+
+pub(crate) fn bulk_results() -> Value {
+    let missing = vec![Fault::new("/targets/0/connection", "connection.unknown", "No such connection.")];
+    json!({
+        "accepted": 2,
+        "replayed": 1,
+        "refused": 1,
+        "results": [
+            {"status": 202, "post": accepted()},
+            {"status": 202, "post": accepted(), "replayed": true},
+            {"status": 422, "problem": Problem::invalid(missing)},
+        ],
+    })
+}
+
+/// The refusal of a post that says what [`POST`] says.
+pub(crate) fn duplicate(detail: &str) -> Problem {
+    let fault = Fault::new("/targets/0", Code::PostDuplicate.name(), detail);
+    Problem { errors: vec![fault], ..about_the_post(Code::PostDuplicate, detail) }
+}
+
+/// The refusal of a request while [`POST`] is being accepted.
+pub(crate) fn running(detail: &str) -> Problem {
+    about_the_post(Code::IdempotencyRunning, detail)
+}
+
+fn about_the_post(code: Code, detail: &str) -> Problem {
+    let problem = Problem::new(code, detail);
+    match POST.parse() {
+        Ok(post) => problem.about(post),
+        Err(_) => problem,
+    }
 }
 
 pub(crate) fn new_sessions() -> [(&'static str, Value); 2] {

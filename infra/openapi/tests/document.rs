@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::{
     connect::NewSession,
     problem::Code,
-    publish::{NewPost, PostChanges},
+    publish::{BulkPosts, NewPost, PostChanges},
     read::Resolution,
     redrive::NewRedrive,
 };
@@ -167,6 +167,10 @@ fn examples_of_bodies_can_be_sent() {
                     serde_json::from_value::<Resolution>(value)
                         .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
                 }
+                "POST /v1/posts/bulk" => {
+                    serde_json::from_value::<BulkPosts>(value)
+                        .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
+                }
                 "POST /v1/connect/sessions" => {
                     serde_json::from_value::<NewSession>(value)
                         .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
@@ -180,7 +184,7 @@ fn examples_of_bodies_can_be_sent() {
             sent += 1;
         }
     }
-    assert_eq!(sent, 16);
+    assert_eq!(sent, 18);
 }
 
 #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use http::{HeaderMap, Method};
-use serde::de::DeserializeOwned;
+use serde::{Deserialize, de::DeserializeOwned};
 use url::Url;
 
 pub mod gateway;
@@ -111,12 +111,9 @@ impl Request {
         if !self.headers.contains_key("idempotency-key") {
             return Ok(None);
         }
-        gateway::header(&self.headers, "idempotency-key")
-            .filter(|key| (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic()))
-            .map(Some)
-            .ok_or_else(|| {
-                Problem::new(Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters.")
-            })
+        gateway::header(&self.headers, "idempotency-key").filter(|key| is_idempotency_key(key)).map(Some).ok_or_else(
+            || Problem::new(Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters."),
+        )
     }
 
     /// A cookie's value.
@@ -140,22 +137,35 @@ impl Request {
                 format!("The body has {} bytes; at most {MAX_BODY} are taken.", self.body.len()),
             ));
         }
-        let mut reader = serde_json::Deserializer::from_slice(&self.body);
-        let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-            let pointer = pointer(error.path());
-            let inner = error.into_inner();
-            match inner.classify() {
-                serde_json::error::Category::Data => {
-                    Problem::invalid(vec![Fault::new(pointer, "body.shape", sentence(&inner))])
-                }
-                serde_json::error::Category::Syntax
-                | serde_json::error::Category::Eof
-                | serde_json::error::Category::Io => Problem::new(Code::BodyNotJson, sentence(&inner)),
-            }
-        })?;
-        reader.end().map_err(|error| Problem::new(Code::BodyNotJson, sentence(&error)))?;
-        Ok(value)
+        read_json(&self.body)
     }
+}
+
+/// Reads a JSON text as a `T`.
+///
+/// # Errors
+/// 400 (not JSON) or 422 with a pointer to what has another shape.
+pub(crate) fn read_json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(text);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer = pointer(error.path());
+        let inner = error.into_inner();
+        match inner.classify() {
+            serde_json::error::Category::Data => {
+                Problem::invalid(vec![Fault::new(pointer, "body.shape", sentence(&inner))])
+            }
+            serde_json::error::Category::Syntax
+            | serde_json::error::Category::Eof
+            | serde_json::error::Category::Io => Problem::new(Code::BodyNotJson, sentence(&inner)),
+        }
+    })?;
+    reader.end().map_err(|error| Problem::new(Code::BodyNotJson, sentence(&error)))?;
+    Ok(value)
+}
+
+/// Whether a text can name a request: 1 to 255 visible ASCII characters.
+pub(crate) fn is_idempotency_key(key: &str) -> bool {
+    (1..=255).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
 /// serde's words, with a capital letter and a full stop. They quote field names of the caller's own body, no values of

@@ -97,7 +97,13 @@ impl Response {
 
 impl From<Problem> for Response {
     fn from(problem: Problem) -> Self {
-        let response = Self::of(problem.status, "application/problem+json", &problem);
+        let mut response = Self::of(problem.status, "application/problem+json", &problem);
+        if let Some(post) = problem.post {
+            response = response.with_header("location", format!("/v1/posts/{post}"));
+        }
+        if problem.code == Code::IdempotencyRunning.name() {
+            response = response.with_header("retry-after", "1");
+        }
         if problem.status == 401 && problem.code != Code::SignatureInvalid.name() {
             return response.with_header("www-authenticate", "Bearer");
         }

@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 30] = [
+const FAMILIES: [&str; 31] = [
     "app",
     "attempts",
     "body",
@@ -25,6 +25,7 @@ const FAMILIES: [&str; 30] = [
     "not_after",
     "platform",
     "post",
+    "posts",
     "precondition",
     "publish",
     "query",

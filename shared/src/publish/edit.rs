@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 use uuid::Uuid;
 
-use super::{NewPost, NewTarget, PostChanges, Publisher, SAFETY_NET, due_at, unavailable, validate};
+use super::{NewPost, NewTarget, PostChanges, Publisher, SAFETY_NET, due_at, jobs, unavailable, unsent, validate};
 use crate::{
     http::{Caller, MAX_BODY, Request, Response, at_another_version},
     ids::{PostId, TargetId},
@@ -101,7 +101,7 @@ impl Publisher {
         changes: &PostChanges,
         now: Timestamp,
     ) -> Result<Response, Problem> {
-        self.enqueue(caller, &after, now).await?;
+        self.enqueue(&jobs(caller, &after, now)).await.map_err(|error| unsent(&error))?;
         let entry = Edit {
             version: after.version,
             at: now,
@@ -173,6 +173,8 @@ fn merged(before: &Post, changes: &PostChanges, faults: &mut Vec<Fault>) -> NewP
     }
     let schedule: Option<Schedule> = changes.schedule.clone().flatten();
     NewPost {
+        // An edit is not guarded against duplicates.
+        allow_duplicate: true,
         content: changes.content.clone().unwrap_or_else(|| before.content.clone()),
         targets,
         schedule,

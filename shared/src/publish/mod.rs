@@ -1,15 +1,19 @@
 //! Accepting posts and editing them: validate, enqueue, store. Long work never happens here.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use jiff::{SignedDuration, Timestamp};
 use uuid::Uuid;
 
+mod bulk;
+mod duplicates;
 mod edit;
 mod request;
 mod validate;
 
-pub use request::{NewPost, NewTarget, PostChanges, TargetChange};
+pub use bulk::{BulkPosts, BulkResult, BulkResults, MAX_BULK_BODY, MAX_BULK_POSTS, MAX_BULK_TARGETS};
+use duplicates::{Guarded, Notes};
+pub use request::{NewBulkPost, NewPost, NewTarget, PostChanges, TargetChange};
 use validate::Validated;
 
 use crate::{
@@ -20,7 +24,7 @@ use crate::{
     ids::PostId,
     post::{Planned, Post, default_not_after},
     problem::{Code, Fault, Problem},
-    queue::{Delay, Job, Queue},
+    queue::{Delay, Job, Queue, QueueError},
     store::{Reservation, Store},
     telemetry::Chain,
     view::PostView,
@@ -30,6 +34,9 @@ use crate::{
 const SAFETY_NET: SignedDuration = SignedDuration::from_mins(2);
 /// How far ahead of its time dispatch sends a scheduled target; it uses the queue's delay for the rest.
 pub const LOOK_AHEAD: SignedDuration = SignedDuration::from_secs(90);
+
+/// Past this age a post is accepted for good: nobody is at work on accepting it any more.
+const OLD: SignedDuration = SignedDuration::from_secs(60);
 
 /// Accepts posts.
 #[derive(Clone)]
@@ -42,15 +49,27 @@ pub struct Publisher {
     pub connectors: Connectors,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// How far apart two posts with the same content must lie at one destination; `None`: anything goes.
+    pub duplicate_window: Option<SignedDuration>,
 }
 
 impl Publisher {
-    /// Answers the routes of this use case.
+    /// Answers the routes of this use case, with all the time there is.
     ///
     /// # Errors
     /// The refusal to send back.
     pub async fn handle(&self, request: Request) -> Result<Response, Problem> {
+        self.handle_within(request, Duration::from_hours(1)).await
+    }
+
+    /// Answers the routes of this use case. `time_left` is the time until the function is killed: what cannot be begun
+    /// within it is not.
+    ///
+    /// # Errors
+    /// The refusal to send back.
+    pub async fn handle_within(&self, request: Request, time_left: Duration) -> Result<Response, Problem> {
         match request.route.as_str() {
+            "POST /v1/posts/bulk" => self.bulk(&request, time_left).await,
             "POST /v1/posts" => self.create(&request).await,
             "PATCH /v1/posts/{post}" => self.edit(&request).await,
             "POST /v1/posts/validate" => self.validate(&request).await,
@@ -65,23 +84,53 @@ impl Publisher {
         let now = self.now();
         let fingerprint = request_fingerprint(&wanted);
         let id = match key {
-            Some(key) => PostId::derived(&[&caller.tenant.id().to_string(), &request.route, key]),
+            Some(key) => post_id(&caller, &request.route, key),
             None => PostId::new(),
         };
         let validated = match validate::check(&self.store, &self.connectors, caller.tenant, &wanted, now).await? {
             Ok(validated) => validated,
-            Err(faults) => return self.replay_or(&caller, id, &fingerprint, Problem::invalid(faults)).await,
+            Err(faults) => {
+                let problem = Problem::invalid(faults);
+                return self.replay_or(&caller, id, &fingerprint, problem).await.map(Response::from);
+            }
         };
         let post = build(id, caller, fingerprint, validated, now);
-        self.enqueue(&caller, &post, now).await?;
-        let nonce = Uuid::new_v4().simple().to_string();
-        match self.store.accept(caller.tenant, &post, &nonce, due_at(&post, now)).await.map_err(unavailable)? {
-            Reservation::New => {
-                tracing::info!(tenant = %caller.tenant.id(), post = %id, targets = post.targets.len(), "accepted");
-                Ok(accepted(&post))
+        let notes = match self.guard(&caller, &post, wanted.allow_duplicate, now).await? {
+            Guarded::Free(notes) => notes,
+            Guarded::Duplicate(problem) => {
+                return self.replay_or(&caller, id, &post.request_fingerprint, problem).await.map(Response::from);
             }
-            Reservation::Replay(earlier) => Ok(accepted(&earlier).with_header("idempotency-replayed", "true")),
-            Reservation::Mismatch => Err(mismatch()),
+        };
+        if let Err(error) = self.enqueue(&jobs(&caller, &post, now)).await {
+            self.take_back(&caller, id, notes).await;
+            return Err(unsent(&error));
+        }
+        let accepted = self.accept(&caller, post, notes, now).await?;
+        if !accepted.replayed {
+            let targets = accepted.post.targets.len();
+            tracing::info!(tenant = %caller.tenant.id(), post = %id, targets, "accepted");
+        }
+        Ok(accepted.into())
+    }
+
+    /// Stores a post whose jobs are sent: from here on it is accepted.
+    async fn accept(&self, caller: &Caller, post: Post, notes: Notes, now: Timestamp) -> Result<Accepted, Problem> {
+        let nonce = Uuid::new_v4().simple().to_string();
+        let reserved = self.store.accept(caller.tenant, &post, &nonce, due_at(&post, now)).await;
+        match reserved.map_err(unavailable)? {
+            Reservation::New => Ok(Accepted { post, replayed: false }),
+            Reservation::Replay(earlier) => {
+                // An old post whose notes were forgotten has just noted itself anew, as of now.
+                if !notes.is_empty() && now.duration_since(earlier.created_at) > OLD {
+                    self.take_back(caller, earlier.id, notes).await;
+                }
+                Ok(Accepted { post: *earlier, replayed: true })
+            }
+            Reservation::Mismatch => {
+                self.take_back(caller, post.id, notes).await;
+                Err(mismatch())
+            }
+            Reservation::Running => Err(running(post.id)),
         }
     }
 
@@ -93,11 +142,11 @@ impl Publisher {
         id: PostId,
         fingerprint: &str,
         problem: Problem,
-    ) -> Result<Response, Problem> {
+    ) -> Result<Accepted, Problem> {
         match self.store.post(caller.tenant, id, true).await.map_err(unavailable)? {
             Some(earlier) if earlier.request_fingerprint == fingerprint => {
-                let earlier = self.store.as_accepted(caller.tenant, earlier).await.map_err(unavailable)?;
-                Ok(accepted(&earlier).with_header("idempotency-replayed", "true"))
+                let post = self.store.as_accepted(caller.tenant, earlier).await.map_err(unavailable)?;
+                Ok(Accepted { post, replayed: true })
             }
             Some(_) => Err(mismatch()),
             None => Err(problem),
@@ -112,34 +161,12 @@ impl Publisher {
         Ok(Response::json(200, &Findings { valid: findings.is_empty(), findings }))
     }
 
-    /// Sends the jobs of a post that goes out soon, before the post is stored: a crash in between leaves messages without
-    /// a post or of a version that it never had, which the consumer drops, and a caller without an answer, who asks again.
-    /// What goes out later is sent by dispatch.
-    async fn enqueue(&self, caller: &Caller, post: &Post, now: Timestamp) -> Result<(), Problem> {
-        let wait = post.planned.as_ref().map_or(SignedDuration::ZERO, |planned| planned.at.duration_since(now));
-        if wait > LOOK_AHEAD {
-            return Ok(());
-        }
-        let delay = Delay::fitting(wait.max(SignedDuration::ZERO)).unwrap_or(Delay::NONE);
-        let jobs: Vec<Job> = post
-            .targets()
-            .map(|(target, _)| Job { tenant: caller.tenant.id(), post: post.id, target, version: post.version })
-            .collect();
-        let unsent = |error: &(dyn std::error::Error + 'static)| {
-            tracing::error!(error = %Chain(error), "jobs could not be sent");
-            Problem::new(Code::Unavailable, "Nothing was done; send the same request again.")
-        };
-        match jobs.as_slice() {
-            [job] => self.queue.send(job, delay).await.map_err(|error| unsent(&error)),
-            jobs if delay == Delay::NONE => {
-                self.queue.send_batch(jobs).await.into_iter().collect::<Result<(), _>>().map_err(|error| unsent(&error))
-            }
-            jobs => {
-                for job in jobs {
-                    self.queue.send(job, delay).await.map_err(|error| unsent(&error))?;
-                }
-                Ok(())
-            }
+    /// Sends jobs, before their post is stored: a crash in between leaves messages without a post or of a version
+    /// that it never had, which the consumer drops, and a caller without an answer, who asks again.
+    async fn enqueue(&self, jobs: &[(Job, Delay)]) -> Result<(), QueueError> {
+        match jobs {
+            [(job, delay)] => self.queue.send(job, *delay).await,
+            jobs => self.queue.send_each(jobs).await.into_iter().collect(),
         }
     }
 
@@ -184,16 +211,52 @@ fn due_at(post: &Post, now: Timestamp) -> Option<Timestamp> {
     Some(if sent_along { at.saturating_add(SAFETY_NET).unwrap_or(at) } else { at })
 }
 
-fn accepted(post: &Post) -> Response {
-    let view = PostView::accepted(post);
-    let location = format!("/v1/posts/{}", post.id);
-    Response::json(202, &view).with_header("location", location).at_version(post.version)
+/// The jobs of a post that goes out soon, each with what is left of its wait. What goes out later is sent by dispatch.
+fn jobs(caller: &Caller, post: &Post, now: Timestamp) -> Vec<(Job, Delay)> {
+    let wait = post.planned.as_ref().map_or(SignedDuration::ZERO, |planned| planned.at.duration_since(now));
+    if wait > LOOK_AHEAD {
+        return Vec::new();
+    }
+    let delay = Delay::fitting(wait.max(SignedDuration::ZERO)).unwrap_or(Delay::NONE);
+    let job = |target| Job { tenant: caller.tenant.id(), post: post.id, target, version: post.version };
+    post.targets().map(|(target, _)| (job(target), delay)).collect()
+}
+
+/// A post that is accepted, now or before.
+#[derive(Debug)]
+struct Accepted {
+    post: Post,
+    replayed: bool,
+}
+
+impl From<Accepted> for Response {
+    fn from(Accepted { post, replayed }: Accepted) -> Self {
+        let location = format!("/v1/posts/{}", post.id);
+        let response =
+            Self::json(202, &PostView::accepted(&post)).with_header("location", location).at_version(post.version);
+        if replayed { response.with_header("idempotency-replayed", "true") } else { response }
+    }
+}
+
+/// The id under which the same request comes out again.
+fn post_id(caller: &Caller, route: &str, key: &str) -> PostId {
+    PostId::derived(&[&caller.tenant.id().to_string(), route, key])
 }
 
 /// What tells one request from another: neither the order of its fields nor its white space counts.
 fn request_fingerprint(wanted: &NewPost) -> String {
     // Plain data with text keys: writing it as JSON cannot fail.
     sha256_hex(&canonical(&serde_json::to_value(wanted).unwrap_or_default()))
+}
+
+fn running(post: PostId) -> Problem {
+    let text = "Another request with this key is being accepted; send the same request again in a second.";
+    Problem::new(Code::IdempotencyRunning, text).about(post)
+}
+
+fn unsent(error: &QueueError) -> Problem {
+    tracing::error!(error = %Chain(error), "jobs could not be sent");
+    Problem::new(Code::Unavailable, "Nothing was done; send the same request again.")
 }
 
 fn mismatch() -> Problem {

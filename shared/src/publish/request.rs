@@ -23,6 +23,48 @@ pub struct NewPost {
     /// Past this instant (RFC 3339 with an offset) nothing goes out any more. Six hours after its time if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub not_after: Option<String>,
+    /// Whether it may go out although another post says the same at the same destination at about the same time. Only
+    /// of interest where the operator has set a window for duplicates.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_duplicate: bool,
+}
+
+/// A post among many.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(deny_unknown_fields)]
+pub struct NewBulkPost {
+    /// Names this post among all that the tenant sends in bulk: 1 to 255 visible ASCII characters.
+    #[cfg_attr(feature = "openapi", schema(min_length = 1, max_length = 255, pattern = "^[!-~]+$"))]
+    pub idempotency_key: String,
+    /// What to publish.
+    pub content: Content,
+    /// Where to: 1 to 50 targets.
+    pub targets: Vec<NewTarget>,
+    /// When; at once if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub schedule: Option<Schedule>,
+    /// Past this instant (RFC 3339 with an offset) nothing goes out any more. Six hours after its time if absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub not_after: Option<String>,
+    /// Whether it may go out although another post says the same at the same destination at about the same time. Only
+    /// of interest where the operator has set a window for duplicates.
+    #[serde(default, skip_serializing_if = "is_false")]
+    pub allow_duplicate: bool,
+}
+
+impl NewBulkPost {
+    /// The key, and the post as it would be sent alone.
+    #[must_use]
+    pub fn split(self) -> (String, NewPost) {
+        let Self { idempotency_key, content, targets, schedule, not_after, allow_duplicate } = self;
+        (idempotency_key, NewPost { content, targets, schedule, not_after, allow_duplicate })
+    }
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "the shape that serde wants")]
+fn is_false(value: &bool) -> bool {
+    !*value
 }
 
 /// One place to publish to.

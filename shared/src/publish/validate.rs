@@ -25,6 +25,9 @@ pub(super) struct Validated {
     pub(super) not_after: Option<Timestamp>,
 }
 
+/// The connections that targets name, as far as they exist.
+pub(super) type Connections = BTreeMap<ConnectionId, Connection>;
+
 /// Checks a post; the inner error holds everything that is wrong with it.
 pub(super) async fn check(
     store: &Store,
@@ -33,23 +36,45 @@ pub(super) async fn check(
     wanted: &NewPost,
     now: Timestamp,
 ) -> Result<Result<Validated, Vec<Fault>>, Problem> {
+    let named = if has_a_count_that_is_allowed(wanted) { wanted.targets.as_slice() } else { &[] };
+    let connections = connections(store, tenant, named.iter().map(|target| target.connection).collect()).await?;
+    Ok(check_against(&connections, connectors, wanted, now))
+}
+
+/// Reads every connection once, however often it is named.
+pub(super) async fn connections(
+    store: &Store,
+    tenant: Tenant,
+    named: BTreeSet<ConnectionId>,
+) -> Result<Connections, Problem> {
+    let found = store.connections_by_id(tenant, named.into_iter()).await.map_err(unavailable)?;
+    Ok(found.into_iter().map(|connection| (connection.id, connection)).collect())
+}
+
+pub(super) fn has_a_count_that_is_allowed(wanted: &NewPost) -> bool {
+    (1..=MAX_TARGETS).contains(&wanted.targets.len())
+}
+
+/// Checks a post for which the connections were read; the error holds everything that is wrong with it.
+pub(super) fn check_against(
+    connections: &Connections,
+    connectors: &Connectors,
+    wanted: &NewPost,
+    now: Timestamp,
+) -> Result<Validated, Vec<Fault>> {
     let mut faults = Vec::new();
     let planned = schedule(wanted.schedule.as_ref(), now, &mut faults);
     let not_after =
         not_after(wanted.not_after.as_deref(), planned.as_ref().map_or(now, |planned| planned.at), &mut faults);
-    if wanted.targets.is_empty() || wanted.targets.len() > MAX_TARGETS {
+    if !has_a_count_that_is_allowed(wanted) {
         faults.push(Fault::new("/targets", "targets.count", format!("A post has 1 to {MAX_TARGETS} targets.")));
-        return Ok(Err(faults));
+        return Err(faults);
     }
-    let ids = wanted.targets.iter().map(|target| target.connection);
-    let connections = store.connections_by_id(tenant, ids).await.map_err(unavailable)?;
-    let connections: BTreeMap<ConnectionId, Connection> =
-        connections.into_iter().map(|connection| (connection.id, connection)).collect();
     let mut targets = Vec::new();
     let mut seen = BTreeSet::new();
     for (index, target) in wanted.targets.iter().enumerate() {
         let before = faults.len();
-        let spec = one_target(index, target, &connections, &mut faults);
+        let spec = one_target(index, target, connections, &mut faults);
         let Some(spec) = spec else { continue };
         if !seen.insert((spec.connection, spec.destination.clone())) {
             let text = "Another target of this post goes to the same destination.";
@@ -64,9 +89,9 @@ pub(super) async fn check(
     let mut told = BTreeSet::new();
     faults.retain(|fault| told.insert((fault.pointer.clone(), fault.code.clone())));
     if faults.is_empty() {
-        Ok(Ok(Validated { content: wanted.content.clone(), targets, planned, not_after }))
+        Ok(Validated { content: wanted.content.clone(), targets, planned, not_after })
     } else {
-        Ok(Err(faults))
+        Err(faults)
     }
 }
 
@@ -106,7 +131,7 @@ fn to_the_millisecond(at: Timestamp) -> Timestamp {
 fn one_target(
     index: usize,
     target: &NewTarget,
-    connections: &BTreeMap<ConnectionId, Connection>,
+    connections: &Connections,
     faults: &mut Vec<Fault>,
 ) -> Option<TargetSpec> {
     let pointer = |field: &str| format!("/targets/{index}/{field}");

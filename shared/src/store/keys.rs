@@ -21,6 +21,7 @@ pub(super) const POST: &str = "POST";
 /// A post as it was accepted, once it has been edited.
 pub(super) const ACCEPTED: &str = "ACCEPTED";
 pub(super) const EDIT_PREFIX: &str = "EDIT#";
+pub(super) const SAID: &str = "SAID";
 pub(super) const SESSION: &str = "SESSION";
 pub(super) const CONNECTION_PREFIX: &str = "CONN#";
 
@@ -59,6 +60,11 @@ pub(super) fn log(target: TargetId, fence: u64) -> String {
 /// The edit that made `version`.
 pub(super) fn edit(version: u64) -> String {
     format!("{EDIT_PREFIX}{version:06}")
+}
+
+/// The partition of everything that says one thing at one destination; `content` is a hash of both.
+pub(super) fn said(tenant: Tenant, content: &str) -> String {
+    format!("T#{}#SAID#{content}", tenant.id())
 }
 
 pub(super) fn session(state_hash: &str) -> String {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_dynamodb::{
+    error::ProvideErrorMetadata,
     operation::transact_write_items::TransactWriteItemsError,
     types::{
         AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
@@ -31,7 +32,23 @@ pub enum Reservation {
     Replay(Box<Post>),
     /// Its key was used for another request.
     Mismatch,
+    /// Another request with its key is being accepted at this moment; how that ends is not known yet.
+    Running,
 }
+
+/// What a write of a new post met.
+enum Written {
+    /// Nothing: it is there now.
+    New,
+    /// A post with its id.
+    Earlier(Item),
+    /// A transaction on the same rows that has not ended.
+    Conflict,
+}
+
+/// How often a write that met another transaction is tried. Each try is preceded by a look at what the other has left,
+/// so that no time needs to be waited out.
+const CONFLICTING_TRIES: u32 = 4;
 
 /// A post with the rows of its targets, as far as there are any yet.
 #[derive(Debug, Clone)]
@@ -76,11 +93,28 @@ impl Store {
     ) -> Result<Reservation, StoreError> {
         let mut row = to_row("post", keys::post(tenant, post.id), keys::POST.to_owned(), post)?;
         row.insert("nonce".into(), text(nonce));
-        let earlier = match due_at {
-            None => self.put_new("accept a post", row).await?,
-            Some(due_at) => self.put_planned_post(tenant, post, row, nonce, due_at).await?,
+        let mut tries = CONFLICTING_TRIES;
+        let earlier = loop {
+            let written = match due_at {
+                None => self.put_post(row.clone()).await?,
+                Some(due_at) => self.put_planned_post(tenant, post, row.clone(), nonce, due_at).await?,
+            };
+            match written {
+                Written::New => return Ok(Reservation::New),
+                Written::Earlier(item) => break item,
+                Written::Conflict => {}
+            }
+            // Whoever stood in the way has written the same post by now, or nothing.
+            if let Some(item) =
+                self.get("read a post", keys::post(tenant, post.id), keys::POST.to_owned(), true).await?
+            {
+                break item;
+            }
+            tries = tries.saturating_sub(1);
+            if tries == 0 {
+                return Ok(Reservation::Running);
+            }
         };
-        let Some(earlier) = earlier else { return Ok(Reservation::New) };
         let ours = earlier.get("nonce").and_then(|value| value.as_s().ok()).is_some_and(|stored| stored == nonce);
         if ours {
             return Ok(Reservation::New);
@@ -93,6 +127,15 @@ impl Store {
         }
     }
 
+    async fn put_post(&self, row: Item) -> Result<Written, StoreError> {
+        match self.put_new("accept a post", row).await {
+            Ok(None) => Ok(Written::New),
+            Ok(Some(earlier)) => Ok(Written::Earlier(earlier)),
+            Err(StoreError::Unavailable { code, .. }) if is_conflict(&code) => Ok(Written::Conflict),
+            Err(error) => Err(error),
+        }
+    }
+
     async fn put_planned_post(
         &self,
         tenant: Tenant,
@@ -100,7 +143,7 @@ impl Store {
         row: Item,
         nonce: &str,
         due_at: Timestamp,
-    ) -> Result<Option<Item>, StoreError> {
+    ) -> Result<Written, StoreError> {
         let mut writes = vec![self.put_if_absent(row)?];
         for target in untouched_targets(post, post.created_at) {
             writes.push(self.put_if_absent(due_row(tenant, &target, due_at)?)?);
@@ -112,12 +155,20 @@ impl Store {
             .client_request_token(nonce)
             .send()
             .await;
-        let Err(error) = outcome else { return Ok(None) };
-        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error()
-            && let Some(reason) = cancelled.cancellation_reasons().first()
-            && reason.code() == Some("ConditionalCheckFailed")
-        {
-            return Ok(Some(CancellationReason::item(reason).cloned().unwrap_or_default()));
+        let Err(error) = outcome else { return Ok(Written::New) };
+        if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
+            let reasons = cancelled.cancellation_reasons();
+            if let Some(reason) = reasons.first()
+                && reason.code() == Some("ConditionalCheckFailed")
+            {
+                return Ok(Written::Earlier(CancellationReason::item(reason).cloned().unwrap_or_default()));
+            }
+            if reasons.iter().any(|reason| reason.code() == Some("TransactionConflict")) {
+                return Ok(Written::Conflict);
+            }
+        }
+        if error.code().is_some_and(is_conflict) {
+            return Ok(Written::Conflict);
         }
         Err(unavailable("accept a scheduled post")(error))
     }
@@ -319,6 +370,12 @@ impl Store {
         }
         Ok(entries)
     }
+}
+
+/// Whether DynamoDB refused because another transaction holds the row, or because this very one is still at work: the SDK
+/// sent it twice.
+fn is_conflict(code: &str) -> bool {
+    matches!(code, "TransactionConflictException" | "TransactionInProgressException")
 }
 
 /// The row of a target that dispatch looks at from `due_at` on.

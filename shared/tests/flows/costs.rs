@@ -4,7 +4,7 @@ use emulators::Counts;
 use serde_json::{Value, json};
 use simulator::facebook::{Fault, FaultKind, seed};
 
-use crate::world::World;
+use crate::{bulk, world::World};
 
 /// The write and read units that everything since `before` has cost.
 fn units(world: &World, before: &Counts) -> (f64, f64) {
@@ -148,4 +148,51 @@ async fn a_sweep_costs_what_is_kept_and_half_a_unit_for_each_young_post() {
     let (young, old) = (sweep(1).await, sweep(4 * 24).await);
     assert!(old > 0.1 && old < 0.2, "{old} read units for a post and its target that are only kept");
     assert!((young - old - 0.5).abs() < 0.01, "{young} read units for a post that could still be missing something");
+}
+
+#[tokio::test]
+async fn a_hundred_bulk_posts_take_a_hundred_writes_ten_messages_calls_and_one_read() {
+    let mut world = World::start().await;
+    let connection = world.connected().await;
+    let body = bulk::items(&connection, 0..100);
+    let before = world.emulators.counts();
+    let answer = bulk::bulk(&world, &body).await.unwrap();
+    assert_eq!(answer["accepted"], 100);
+    let spent = world.emulators.counts().since(&before);
+    let calls: Vec<(&str, u64)> = spent.iter().map(|(name, count)| (name, count.calls)).collect();
+    assert_eq!(calls, [("DynamoDB.BatchGetItem", 1), ("DynamoDB.PutItem", 100), ("SQS.SendMessageBatch", 10)]);
+    // A post costs one write unit and a two-hundredth of a read unit.
+    assert_eq!((spent.write_units(), spent.read_units()), (100.0, 0.5));
+    let before = world.emulators.counts();
+    world.drain().await;
+    let spent = world.emulators.counts().since(&before);
+    assert_eq!((spent.write_units(), spent.read_units()), (200.0, 100.0), "{spent:#?}");
+
+    // A replay reads nothing more and writes nothing: each refused put counts as one unit all the same.
+    let before = world.emulators.counts();
+    assert_eq!(bulk::bulk(&world, &body).await.unwrap()["replayed"], 100);
+    let spent = world.emulators.counts().since(&before);
+    assert_eq!((spent.write_units(), spent.read_units()), (100.0, 0.5));
+
+    // With a window for duplicates each target costs one write more.
+    world.publisher.duplicate_window = Some(jiff::SignedDuration::from_hours(1));
+    let before = world.emulators.counts();
+    assert_eq!(bulk::bulk(&world, &bulk::items(&connection, 100..200)).await.unwrap()["accepted"], 100);
+    let spent = world.emulators.counts().since(&before);
+    assert_eq!((spent.write_units(), spent.read_units()), (200.0, 0.5));
+}
+
+#[tokio::test]
+async fn the_guard_against_duplicates_costs_nothing_when_off_and_one_write_unit_when_on() {
+    let mut world = World::start().await;
+    let mut body = post(&world).await;
+    let before = world.emulators.counts();
+    assert_eq!(accept(&world, &body).await, (1.0, 0.5));
+    let calls = |spent: &Counts| spent.iter().map(|(name, count)| (name.to_owned(), count.calls)).collect::<Vec<_>>();
+    let off = calls(&world.emulators.counts().since(&before));
+    let one = |name: &str| (name.to_owned(), 1);
+    assert_eq!(off, [one("DynamoDB.BatchGetItem"), one("DynamoDB.PutItem"), one("SQS.SendMessage")]);
+    world.publisher.duplicate_window = Some(jiff::SignedDuration::from_hours(1));
+    body["content"]["text"] = "Fresh cake".into();
+    assert_eq!(accept(&world, &body).await, (2.0, 0.5));
 }

@@ -4,12 +4,18 @@
 
 mod adversity;
 mod batches;
+mod bulk;
 mod connect;
 mod console;
 mod costs;
 mod dispatch;
+mod duplicates;
 mod edits;
+mod faults;
+mod golden;
 mod graveyard;
+mod idempotency;
+mod limits;
 mod lost;
 mod orders;
 mod pace;
@@ -18,6 +24,7 @@ mod redrive;
 mod refusals;
 mod reviews;
 mod schedules;
+mod spread;
 mod unknown;
 mod webhooks;
 mod world;

@@ -409,6 +409,7 @@ impl Parts {
             queue: self.queue(),
             connectors: self.connectors.clone(),
             clock: self.clock.clone(),
+            duplicate_window: None,
         }
     }
 

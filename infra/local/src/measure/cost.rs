@@ -10,6 +10,9 @@ const SECTION: &str = "6. Calls";
 const MONEY: &str = "7. USD per million published targets, one by one (us-east-1, list prices, no free tier)";
 /// USD per million targets: the limit that postd sets itself (docs/performance.md).
 const LIMIT: f64 = 4.70;
+const BULK_MONEY: &str = "7. USD per million published targets, in bulk, 1,000 posts to a request";
+/// The same in bulk.
+const BULK_LIMIT: f64 = 2.60;
 
 /// USD per million.
 mod price {
@@ -49,16 +52,36 @@ mod assumed {
     pub(super) const TRACED: f64 = 0.05;
 }
 
+/// How posts come.
+struct Way<'a> {
+    /// The title of its table.
+    money: &'static str,
+    /// USD per million targets: the limit that postd sets itself (docs/performance.md).
+    limit: f64,
+    accepted: &'a Counts,
+    log: Logged,
+    /// Requests per post.
+    requests: f64,
+}
+
 /// Counts, then money.
 pub(crate) fn tell(counted: &Counted, report: &mut Report) {
     calls("accepted post", &counted.accepted, report);
+    calls("post accepted in bulk", &counted.accepted_in_bulk, report);
     calls("published target", &counted.published, report);
-    let per_target = |count: f64| count / f64::from(POSTS);
-    let logged = |log: Logged| per_target(bytes(log) + f64::from(log.lines) * assumed::LOG_LINE);
     report.number(SECTION, "log bytes per accepted post, publish", (per_target(bytes(counted.publish_log)), "B"), None);
+    report.number(SECTION, "log bytes per post in bulk, publish", (per_target(bytes(counted.bulk_log)), "B"), None);
     report.number(SECTION, "log bytes per target, consumer", (per_target(bytes(counted.consumer_log)), "B"), None);
+    let accepted = &counted.accepted;
+    cost(counted, &Way { money: MONEY, limit: LIMIT, accepted, log: counted.publish_log, requests: 1.0 }, report);
+    let accepted = &counted.accepted_in_bulk;
+    let bulk = Way { money: BULK_MONEY, limit: BULK_LIMIT, accepted, log: counted.bulk_log, requests: 1.0 / 1_000.0 };
+    cost(counted, &bulk, report);
+}
 
-    let both = [&counted.accepted, &counted.published];
+fn cost(counted: &Counted, way: &Way<'_>, report: &mut Report) {
+    let logged = |log: Logged| per_target(bytes(log) + f64::from(log.lines) * assumed::LOG_LINE);
+    let both = [way.accepted, &counted.published];
     let sum = |of: fn(&Counts) -> f64| per_target(both.iter().map(|counts| of(counts)).sum());
     let of_service = |service: &str| {
         let calls = |counts: &&Counts| {
@@ -66,20 +89,20 @@ pub(crate) fn tell(counted: &Counted, report: &mut Report) {
         };
         per_target(both.iter().map(|counts| number(calls(counts))).sum())
     };
-    let sends = per_target(both.iter().map(|counts| number(counts.calls("SQS.SendMessage"))).sum());
-    // Per target: one request that accepts, a tenth of a batch.
+    // Per target: its share of the request that accepts, a tenth of a batch.
+    let runs = way.requests + 0.1;
     let gigabyte_seconds = assumed::PUBLISH_SECONDS * 0.125 + assumed::BATCH_SECONDS / 10.0 * 0.25;
-    let logs = logged(counted.publish_log) + logged(counted.consumer_log) + 1.1 * assumed::PLATFORM_LOG;
+    let logs = logged(way.log) + logged(counted.consumer_log) + runs * assumed::PLATFORM_LOG;
     let lines = [
-        ("API Gateway: 1 request (by design, not counted)", price::API_REQUEST),
+        ("API Gateway: requests (by design, not counted)", way.requests * price::API_REQUEST),
         ("DynamoDB writes (counted)", sum(Counts::write_units) * price::WRITE_UNIT),
         ("DynamoDB reads (counted)", sum(Counts::read_units) * price::READ_UNIT),
         ("SQS requests (counted; receive and delete are Lambda's)", of_service("SQS.") * price::SQS_REQUEST),
-        ("SQS fair queue, per message sent (counted)", sends * price::SQS_FAIR),
+        ("SQS fair queue, one message each (by design, not counted)", price::SQS_FAIR),
         ("KMS (counted, warm)", of_service("KMS.") * price::KMS_REQUEST),
         ("KMS, 1 % of targets find no cached key (assumed)", assumed::KEY_MISSES * price::KMS_REQUEST),
         ("Secrets Manager (counted, warm)", of_service("SecretsManager.") * price::SECRET_REQUEST),
-        ("Lambda requests: 1 + 0.1", 1.1 * price::LAMBDA_REQUEST),
+        ("Lambda requests: accepting and 0.1", runs * price::LAMBDA_REQUEST),
         ("Lambda time: 10 ms at 128 MB, 1.2 s/10 at 256 MB (assumed)", gigabyte_seconds * price::LAMBDA_GB_SECOND),
         ("Logs: functions (counted) + 26 B/line + 300 B/run (assumed)", logs * price::LOG_BYTE),
         ("Egress: 2 kB to the platform (assumed)", assumed::EGRESS * price::EGRESS_BYTE),
@@ -87,18 +110,22 @@ pub(crate) fn tell(counted: &Counted, report: &mut Report) {
     let mut all = 0.0;
     for (what, dollars) in lines {
         all += dollars;
-        report.number(MONEY, what, (dollars, "USD"), None);
+        report.number(way.money, what, (dollars, "USD"), None);
     }
-    report.number(MONEY, "SUM of what every publish needs", (all, "USD"), Some(LIMIT));
+    report.number(way.money, "SUM of what every publish needs", (all, "USD"), Some(way.limit));
     let beyond = [
-        ("API access log: 450 B a request (assumed)", assumed::ACCESS_LOG * price::LOG_BYTE),
-        ("X-Ray: 5 % of 1 + 0.1 invocations (assumed)", assumed::TRACED * 1.1 * price::TRACE),
+        ("API access log: 450 B a request (assumed)", way.requests * assumed::ACCESS_LOG * price::LOG_BYTE),
+        ("X-Ray: 5 % of the invocations (assumed)", assumed::TRACED * runs * price::TRACE),
     ];
     for (what, dollars) in beyond {
         all += dollars;
-        report.number(MONEY, what, (dollars, "USD"), None);
+        report.number(way.money, what, (dollars, "USD"), None);
     }
-    report.number(MONEY, "SUM with what the template switches on besides", (all, "USD"), Some(LIMIT));
+    report.number(way.money, "SUM with what the template switches on besides", (all, "USD"), Some(way.limit));
+}
+
+fn per_target(count: f64) -> f64 {
+    count / f64::from(POSTS)
 }
 
 /// Every operation that was called, per post.

@@ -33,7 +33,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct Counted {
     pub(crate) accepted: Counts,
     pub(crate) published: Counts,
+    /// As many posts, accepted in bulk.
+    pub(crate) accepted_in_bulk: Counts,
     pub(crate) publish_log: Logged,
+    pub(crate) bulk_log: Logged,
     pub(crate) consumer_log: Logged,
 }
 
@@ -41,7 +44,26 @@ pub(crate) struct Counted {
 pub(crate) async fn run(scene: &mut Scene, report: &mut Report) -> Result<Counted, Failure> {
     let (accepted, publish_log) = accept(scene, report).await?;
     let (published, consumer_log) = publish(scene, report).await?;
-    Ok(Counted { accepted, published, publish_log, consumer_log })
+    let (accepted_in_bulk, bulk_log) = accept_in_bulk(scene, report).await?;
+    Ok(Counted { accepted, published, accepted_in_bulk, publish_log, bulk_log, consumer_log })
+}
+
+/// Accepts as many posts again, a thousand to a request, and publishes them without looking.
+async fn accept_in_bulk(scene: &mut Scene, report: &mut Report) -> Result<(Counts, Logged), Failure> {
+    let section = "4. Accept in bulk: POST /v1/posts/bulk, 1,000 posts to a request";
+    let pid = scene.process("publish")?;
+    scene.logged("publish");
+    scene.answered("publish");
+    let (before, counts) = (process::cpu(pid)?, counts(scene)?);
+    for _ in 0..POSTS / 1_000 {
+        scene.accept_many(1_000).await?;
+    }
+    let used = process::cpu(pid)?.saturating_sub(before);
+    report.spread(section, "publish function, hand-over to answer", scene.answered("publish"), None);
+    report.number(section, "CPU per post, publish function", (per_post(used), "us"), None);
+    let spent = (self::counts(scene)?.since(&counts), scene.logged("publish"));
+    scene.drain().await?;
+    Ok(spent)
 }
 
 async fn accept(scene: &mut Scene, report: &mut Report) -> Result<(Counts, Logged), Failure> {

@@ -73,6 +73,30 @@ impl Scene {
         Ok(post.get("id").and_then(Value::as_str).ok_or("the answer has no id")?.to_owned())
     }
 
+    /// Has as many posts accepted in one request, each of which says what no other does.
+    pub(crate) async fn accept_many(&mut self, count: u32) -> Result<(), Failure> {
+        let posts: Vec<Value> = (0..count)
+            .map(|_| {
+                self.posts += 1;
+                let number = self.posts;
+                let text =
+                    format!("Post number {number}: fresh bread from six in the morning, rolls from seven; come early.");
+                json!({
+                    "idempotency_key": format!("measure-{number}"),
+                    "content": { "text": text },
+                    "targets": [{ "connection": self.connection }],
+                })
+            })
+            .collect();
+        let body = json!({ "posts": posts });
+        let answer = self.client.api(Method::POST, "/v1/posts/bulk", (Some(body), &[]), 200).await?;
+        let accepted = browser::json(&answer)?.get("accepted").and_then(Value::as_u64);
+        if accepted != Some(u64::from(count)) {
+            return Err(format!("{accepted:?} of {count} posts were accepted in bulk").into());
+        }
+        Ok(())
+    }
+
     /// A client of a tenant of their own, whose key no authorizer has seen yet.
     pub(crate) async fn stranger(&self) -> Result<Client, Failure> {
         let clients = Clients::at(&self.cloud.aws_url()).await;

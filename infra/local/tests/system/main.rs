@@ -3,6 +3,7 @@
 #![expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
 
 mod batch;
+mod bulk;
 mod chaos;
 mod crashes;
 mod dead_letters;

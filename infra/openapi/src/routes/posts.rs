@@ -2,7 +2,7 @@
 
 use shared::{
     problem::Code,
-    publish::{Findings, NewPost, PostChanges},
+    publish::{BulkPosts, BulkResults, Findings, NewPost, PostChanges},
     read::{PostsView, Resolution, TimelineView},
     view::PostView,
 };
@@ -35,6 +35,7 @@ const TAG: &str = "^\"[^\"]+\"$";
 pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(HttpMethod::Post, "/v1/posts", create()),
+        Route::new(HttpMethod::Post, "/v1/posts/bulk", create_many()),
         Route::new(HttpMethod::Post, "/v1/posts/validate", validate()),
         Route::new(HttpMethod::Get, "/v1/posts", list()),
         Route::new(HttpMethod::Get, "/v1/posts/{post}", get()),
@@ -49,6 +50,8 @@ pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     add::<NewPost>(schemas);
     add::<PostChanges>(schemas);
     add::<Resolution>(schemas);
+    add::<BulkPosts>(schemas);
+    add::<BulkResults>(schemas);
     add::<Findings>(schemas);
     add::<PostView>(schemas);
     add::<PostsView>(schemas);
@@ -62,6 +65,15 @@ fn create() -> OperationBuilder {
     refusals.extend([
         (Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters."),
         (Code::IdempotencyMismatch, "Send the first body again, or choose a new Idempotency-Key."),
+        (
+            Code::IdempotencyRunning,
+            "Another request with this key is being accepted; send the same request again in a second.",
+        ),
+        (
+            Code::PostDuplicate,
+            "post_01a1fd8a944073c180000251ee3fd171 says the same at this destination less than 24 hours away from this \
+             post. If both are meant to go out, say `\"allow_duplicate\": true`.",
+        ),
         (Code::Unavailable, "It is not known whether anything was done; send the same request again."),
     ]);
     let key_text = "Names this post among all of the tenant's: 1 to 255 visible ASCII characters. Send one, or a lost \
@@ -76,6 +88,25 @@ fn create() -> OperationBuilder {
         .parameter(optional(ParameterIn::Header, "Idempotency-Key", key_text, key))
         .request_body(Some(body("NewPost", examples::new_posts())))
         .response("202", accepted)
+}
+
+fn create_many() -> OperationBuilder {
+    let description = "Up to 1,000 posts, each accepted or refused by itself as if it were sent alone: one bad post costs \
+                       only itself. Each has an `idempotency_key` of its own, which names it among all that the tenant \
+                       sends in bulk, so the whole request may be repeated at any time: what was accepted is answered \
+                       with the same `post` and `replayed`. Repeat it as long as a `problem` is `retryable`: when the \
+                       time is up, posts that were not begun are answered with 503. All posts together have at most \
+                       5,000 targets, and the body 4 MiB.";
+    let refusals = [
+        (Code::BodyTooLarge, "The body has 5000000 bytes; at most 4194304 are taken."),
+        BAD_BODY[1],
+        BAD_BODY[2],
+        UNAVAILABLE,
+    ];
+    let answer = json("A result for each post, in order.", "BulkResults", examples::bulk_results());
+    operation(Key, ("posts", "createPosts"), ("Publish many posts", description), &refusals)
+        .request_body(Some(body("BulkPosts", examples::bulk_posts())))
+        .response("200", answer)
 }
 
 fn validate() -> OperationBuilder {
