@@ -247,6 +247,11 @@ fn differences(golden: &Value, actual: &Value, at: &str, found: &mut Vec<String>
             }
         }
         (golden, actual) if golden == actual => {}
+        // How long after its time a target is looked at again is no matter of format.
+        (Value::String(golden), Value::String(actual))
+            if at.ends_with("/due_at/S")
+                && golden.len() == actual.len()
+                && golden.split_once('#').map(|(_, sort)| sort) == actual.split_once('#').map(|(_, sort)| sort) => {}
         (golden, actual) => found.push(format!("{at}: {golden} has become {actual}")),
     }
 }
