@@ -17,6 +17,8 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+mod direct;
+
 use crate::clock::Clock;
 use crate::counts::OperationCount;
 use crate::server::Reply;
@@ -39,13 +41,18 @@ const CHARGED: [(&str, bool); 10] = [
 /// The service.
 pub(crate) struct DynamoDb {
     database: Database,
+    server: Option<Inner>,
+}
+
+/// The way to dynoxide's own server.
+struct Inner {
     client: Client<HttpConnector, Full<Bytes>>,
-    inner: String,
+    url: String,
 }
 
 impl std::fmt::Debug for DynamoDb {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("DynamoDb").field("inner", &self.inner).finish_non_exhaustive()
+        formatter.debug_struct("DynamoDb").field("direct", &self.server.is_none()).finish_non_exhaustive()
     }
 }
 
@@ -58,11 +65,18 @@ impl DynamoDb {
         }
         .map_err(|error| Error::DynamoDb(error.to_string()))?;
         let listener = TcpListener::bind("127.0.0.1:0").await.map_err(Error::Listen)?;
-        let inner = format!("http://{}/", listener.local_addr().map_err(Error::Listen)?);
+        let url = format!("http://{}/", listener.local_addr().map_err(Error::Listen)?);
         tokio::spawn(dynoxide::server::serve_with_shutdown(listener, database.clone(), stop.requested()));
         let mut connector = HttpConnector::new();
         connector.set_nodelay(true);
-        Ok(Self { database, client: Client::builder(TokioExecutor::new()).build(connector), inner })
+        let server = Inner { client: Client::builder(TokioExecutor::new()).build(connector), url };
+        Ok(Self { database, server: Some(server) })
+    }
+
+    /// In memory and without a server: requests are answered on the caller's thread.
+    pub(crate) fn direct(clock: Arc<Clock>) -> Result<Self, Error> {
+        let database = Database::memory_with_clock(clock).map_err(|error| Error::DynamoDb(error.to_string()))?;
+        Ok(Self { database, server: None })
     }
 
     pub(crate) fn database(&self) -> &Database {
@@ -71,10 +85,13 @@ impl DynamoDb {
 
     /// Answers one request, and says what it would have cost.
     pub(crate) async fn handle(&self, operation: &str, headers: HeaderMap, body: Bytes) -> (Reply, OperationCount) {
+        let Some(server) = &self.server else {
+            return (direct::answer(&self.database, operation, &body), OperationCount::default());
+        };
         let charge = CHARGED.iter().find(|(name, _)| *name == operation).map(|(_, reads)| *reads);
         let asked = if charge.is_some() { ask_for_capacity(&body) } else { None };
         let forwarded = asked.clone().unwrap_or(body);
-        let mut reply = match self.forward(headers, forwarded).await {
+        let mut reply = match server.forward(headers, forwarded).await {
             Ok(reply) => reply,
             Err(error) => return (Reply::refusal(500, "InternalServerError", &error), OperationCount::default()),
         };
@@ -88,8 +105,11 @@ impl DynamoDb {
         (reply, count)
     }
 
+}
+
+impl Inner {
     async fn forward(&self, headers: HeaderMap, body: Bytes) -> Result<Reply, String> {
-        let mut request = http::Request::post(&self.inner).body(Full::new(body)).map_err(|error| error.to_string())?;
+        let mut request = http::Request::post(&self.url).body(Full::new(body)).map_err(|error| error.to_string())?;
         *request.headers_mut() = headers;
         for name in [CONTENT_LENGTH, HOST, TRANSFER_ENCODING] {
             request.headers_mut().remove(name);

@@ -20,11 +20,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use bytes::Bytes;
+use http::HeaderMap;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 pub use access::{Access, Gate};
+pub use clock::Time;
 pub use counts::{Counts, OperationCount};
 pub use setup::{Index, Key, KeyType, Projection, Queue, QueueAddress, Redrive, Table};
 
@@ -40,6 +43,9 @@ pub const REGION: &str = "us-east-1";
 
 /// The account of everything in here.
 pub const ACCOUNT: &str = "000000000000";
+
+/// The endpoint of emulators without a socket: nobody answers there.
+const NOWHERE: &str = "http://emulators.invalid";
 
 /// How to start.
 #[derive(Debug, Clone)]
@@ -121,11 +127,12 @@ pub fn forget(state_directory: &Path) -> std::io::Result<()> {
 /// A running instance; dropping it stops it.
 #[derive(Debug)]
 pub struct Emulators {
-    address: SocketAddr,
+    /// Where it listens, unless it lives in this process alone.
+    address: Option<SocketAddr>,
     services: Arc<Services>,
     clock: Arc<Clock>,
     stop: watch::Sender<bool>,
-    server: JoinHandle<()>,
+    server: Option<JoinHandle<()>>,
     queue_file: Option<PathBuf>,
 }
 
@@ -165,13 +172,50 @@ impl Emulators {
             // It ends only by being stopped; there is nobody left to tell about an error then.
             let _ended = serving.await;
         });
-        Ok(Self { address, services, clock, stop: sender, server, queue_file })
+        Ok(Self { address: Some(address), services, clock, stop: sender, server: Some(server), queue_file })
+    }
+
+    /// The four services without a socket, on a clock that is given: requests are handed to [`Self::answer`], on the
+    /// caller's thread, and the same history has the same answers.
+    ///
+    /// # Errors
+    /// When the database does not open.
+    pub async fn in_process(time: Time) -> Result<Self, Error> {
+        winterbaume_core::set_default_account_id(ACCOUNT);
+        let clock = Arc::new(Clock::given(time));
+        let (sender, _) = watch::channel(false);
+        let services = Arc::new(Services {
+            dynamodb: DynamoDb::direct(Arc::clone(&clock))?,
+            sqs: Sqs::new(Arc::clone(&clock), NOWHERE.to_owned(), sqs::State::default()),
+            kms: Kms::start(None).await?,
+            secrets: SecretsManager::start(None).await?,
+            tally: Tally::default(),
+            gate: std::sync::OnceLock::new(),
+        });
+        Ok(Self { address: None, services, clock, stop: sender, server: None, queue_file: None })
+    }
+
+    /// Answers one request of an SDK, as the port would; the operation is in its headers.
+    pub async fn answer(&self, headers: HeaderMap, body: Bytes) -> http::Response<Bytes> {
+        server::answer(&self.services, headers, body).await.into()
+    }
+
+    /// When the next message of a queue can be received, in milliseconds since the Unix epoch; none when it is empty.
+    #[must_use]
+    pub fn next_visible_ms(&self, queue_url: &str) -> Option<u64> {
+        self.services.sqs.next_visible_ms(queue_url)
+    }
+
+    /// The bodies of every message of a queue, visible or not.
+    #[must_use]
+    pub fn message_bodies(&self, queue_url: &str) -> Vec<String> {
+        self.services.sqs.message_bodies(queue_url)
     }
 
     /// What the SDKs take as `endpoint_url`.
     #[must_use]
     pub fn endpoint_url(&self) -> String {
-        format!("http://{}", self.address)
+        self.address.map_or_else(|| NOWHERE.to_owned(), |address| format!("http://{address}"))
     }
 
     /// Calls so far, by operation, with `DynamoDB`'s request units.
@@ -209,7 +253,9 @@ impl Emulators {
         self.stop.send_replace(true);
         self.services.sqs.stop();
         // Clients may keep connections open: the listener is closed already, and no request is worth waiting long for.
-        let _ended = tokio::time::timeout(Duration::from_millis(500), &mut self.server).await;
+        if let Some(server) = &mut self.server {
+            let _ended = tokio::time::timeout(Duration::from_millis(500), server).await;
+        }
         self.services.sqs.save(self.queue_file.as_deref())
     }
 }

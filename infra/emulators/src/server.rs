@@ -75,7 +75,21 @@ pub(crate) fn router(services: Arc<Services>) -> axum::Router {
     axum::Router::new().fallback(any(handle)).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(services)
 }
 
+impl From<Reply> for http::Response<Bytes> {
+    fn from(reply: Reply) -> Self {
+        let mut response = Self::new(reply.body);
+        *response.status_mut() = reply.status;
+        *response.headers_mut() = reply.headers;
+        response
+    }
+}
+
 async fn handle(State(services): State<Arc<Services>>, headers: HeaderMap, body: Bytes) -> Reply {
+    answer(&services, headers, body).await
+}
+
+/// Answers one request and counts it.
+pub(crate) async fn answer(services: &Services, headers: HeaderMap, body: Bytes) -> Reply {
     let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default().to_owned();
     let Some((service, operation)) = target.split_once('.') else {
         return Reply::refusal(400, "UnknownOperationException", "The request names no operation in X-Amz-Target.");

@@ -46,6 +46,12 @@ impl Call {
         Self::assemble(parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default(), &parts.headers, body)
     }
 
+    /// A request that came without a socket.
+    pub(crate) fn whole(request: Request<Bytes>) -> Result<Self, Unreadable> {
+        let (parts, body) = request.into_parts();
+        Self::assemble(parts.method, parts.uri.path(), parts.uri.query().unwrap_or_default(), &parts.headers, body)
+    }
+
     fn assemble(method: Method, path: &str, query: &str, headers: &HeaderMap, body: Bytes) -> Result<Self, Unreadable> {
         let query: Vec<(String, String)> = form_urlencoded::parse(query.as_bytes()).into_owned().collect();
         let mut params = Params::default();

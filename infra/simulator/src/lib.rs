@@ -16,6 +16,8 @@ mod signature;
 pub use clock::{Clock, ManualClock};
 pub use options::Options;
 
+use bytes::Bytes;
+use call::Call;
 use facebook::Facebook;
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -97,6 +99,36 @@ impl Simulator {
             // The error says that it was aborted.
             let _ = task.await;
         }
+    }
+}
+
+/// A simulator without a socket: requests are handed to it, on the caller's thread. Webhooks stay in its outbox.
+#[derive(Clone, Debug)]
+pub struct InProcess {
+    facebook: Facebook,
+}
+
+impl InProcess {
+    /// A simulator whose addresses begin with `base`.
+    #[must_use]
+    pub fn new(options: Options, base: &str) -> Self {
+        Self { facebook: Facebook::new(options, base.to_owned()) }
+    }
+
+    /// The simulated Facebook.
+    #[must_use]
+    pub fn facebook(&self) -> &Facebook {
+        &self.facebook
+    }
+
+    /// Answers a request; none where a fault severs the connection before the answer is whole.
+    pub async fn answer(&self, request: hyper::Request<Bytes>) -> Option<hyper::Response<Bytes>> {
+        let reply = self.facebook.serve(Call::whole(request)).await.ok().filter(|reply| !reply.broken)?;
+        let mut response = hyper::Response::new(reply.body);
+        *response.status_mut() =
+            hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);
+        response.headers_mut().extend(reply.headers);
+        Some(response)
     }
 }
 

@@ -7,7 +7,6 @@ use std::time::Duration;
 use data_encoding::BASE64;
 use serde_json::{Value, json};
 use tokio::time::Instant;
-use uuid::Uuid;
 
 use super::error::Refusal;
 use super::message::{self, Message, SYSTEM_ATTRIBUTES};
@@ -132,8 +131,10 @@ impl State {
         message::check_characters(&sent.message_body)?;
         let delay = ranged("DelaySeconds", sent.delay_seconds, 0, 900)?.unwrap_or(queue.settings.delay);
         let trace_header = sent.message_system_attributes.get("AWSTraceHeader").and_then(|a| a.string_value.clone());
+        let id = self.message_id(now);
+        let queue = self.queue(url)?;
         let message = Message {
-            id: Uuid::now_v7().to_string(),
+            id,
             body: sent.message_body,
             attributes: sent.message_attributes,
             group: sent.message_group_id,

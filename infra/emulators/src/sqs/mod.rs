@@ -19,6 +19,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use tokio::sync::Notify;
+use uuid::Uuid;
 
 use crate::clock::Clock;
 use crate::server::Reply;
@@ -31,6 +32,9 @@ use queue::Queue;
 pub(crate) struct State {
     queues: BTreeMap<String, Queue>,
     moves: Vec<Value>,
+    /// How many messages there were, for ids that no two share.
+    #[serde(default)]
+    sequence: u64,
 }
 
 /// The service.
@@ -60,6 +64,18 @@ impl Sqs {
 
     pub(crate) fn wake(&self) {
         self.changed.notify_waiters();
+    }
+
+    /// When the next message of a queue can be received.
+    pub(crate) fn next_visible_ms(&self, url: &str) -> Option<u64> {
+        self.lock().queue(url).ok()?.next_visible_at()
+    }
+
+    /// What every message of a queue says.
+    pub(crate) fn message_bodies(&self, url: &str) -> Vec<String> {
+        let mut state = self.lock();
+        let messages = state.queue(url).map(|queue| queue.messages.iter().map(|message| message.body.clone()).collect());
+        messages.unwrap_or_default()
     }
 
     /// Keeps all queues with their messages.
@@ -112,6 +128,12 @@ impl Sqs {
 }
 
 impl State {
+    /// A new message's id.
+    fn message_id(&mut self, now: u64) -> String {
+        self.sequence += 1;
+        Uuid::from_u64_pair(now, self.sequence).to_string()
+    }
+
     /// A queue by its URL, whose last segment is the name: the port may have changed since the URL was made.
     fn queue(&mut self, url: &str) -> Result<&mut Queue, Refusal> {
         let name = url.rsplit('/').next().unwrap_or_default();

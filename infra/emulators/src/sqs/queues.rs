@@ -155,9 +155,10 @@ impl Sqs {
         let count = moved.len();
         for message in moved {
             let target = request.destination_arn.clone().or_else(|| message.dead_letter_source.clone());
+            let id = state.message_id(now);
             let Some(queue) = target.and_then(|arn| state.queue_by_arn(&arn)) else { return Err(missing()) };
             queue.messages.push(Message {
-                id: Uuid::now_v7().to_string(),
+                id,
                 sent_at: now,
                 visible_at: now,
                 first_received_at: None,
