@@ -59,13 +59,7 @@ impl Clients {
 
     /// Clients of one endpoint that stands in for all of AWS: an emulator. The credentials mean nothing there.
     pub async fn at(endpoint: &str) -> Self {
-        let config = defaults()
-            .region(Region::from_static("us-east-1"))
-            .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
-            .endpoint_url(endpoint)
-            .load()
-            .await;
-        Self::new(config)
+        Self::new(configuration(endpoint).await)
     }
 
     /// Clients of a configuration made elsewhere.
@@ -125,6 +119,16 @@ impl Clients {
             Err(error) => tracing::warn!(error = %Chain(&error), "no connection to DynamoDB during warm-up"),
         }
     }
+}
+
+/// The configuration of [`Clients::at`], for those who change a part of it.
+pub async fn configuration(endpoint: &str) -> SdkConfig {
+    defaults()
+        .region(Region::from_static("us-east-1"))
+        .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
+        .endpoint_url(endpoint)
+        .load()
+        .await
 }
 
 /// What every client has in common.

@@ -15,6 +15,13 @@ impl Tenant {
         Self(id)
     }
 
+    /// A tenant of a simulation, which has no keys to prove one.
+    #[cfg(feature = "simulation")]
+    #[must_use]
+    pub fn simulated(id: TenantId) -> Self {
+        Self(id)
+    }
+
     /// The tenant's id.
     #[must_use]
     pub fn id(self) -> TenantId {

@@ -1,0 +1,247 @@
+//! AWS in this process, with a mirror of the table `State`: every version that a row ever had, and when.
+//!
+//! The mirror serves stale reads, knows what is due, and shows the oracle each change of a target as it happens.
+
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use bytes::Bytes;
+use emulators::{Emulators, Projection, Queue, Table};
+use http::HeaderMap;
+use serde_json::{Value, json};
+
+use crate::{
+    fault::Mishap,
+    oracle::Oracle,
+    plane::Plane,
+    time::Time,
+};
+
+/// How far a replica or an index lags at most, in milliseconds.
+const LAG: u64 = 1_000;
+
+/// A row's key.
+pub type Key = (String, String);
+
+/// AWS.
+#[derive(Debug)]
+pub struct Aws {
+    emulators: Emulators,
+    time: Time,
+    plane: Arc<Plane>,
+    oracle: Arc<Oracle>,
+    rows: Mutex<BTreeMap<Key, Versions>>,
+    /// What things are called.
+    pub names: Names,
+}
+
+/// A row's versions, the oldest first; `None` where it was deleted.
+type Versions = Vec<(u64, Option<Value>)>;
+
+/// Addresses of what the template describes.
+#[derive(Debug, Clone)]
+pub struct Names {
+    /// Publish jobs.
+    pub publish_queue: String,
+    /// What became of them when nobody could decide.
+    pub dead_letter_queue: String,
+    /// Seals tokens.
+    pub token_key: String,
+    /// Our app.
+    pub facebook_app: String,
+    /// Signs cursors.
+    pub signing_key: String,
+}
+
+impl Aws {
+    /// Empty tables and queues.
+    ///
+    /// # Errors
+    /// What the emulators refuse.
+    pub async fn new(time: Time, plane: Arc<Plane>, oracle: Arc<Oracle>) -> Result<Self, emulators::Error> {
+        let emulators = Emulators::in_process(Box::new(move || time.now_ms())).await?;
+        let state = Table::new("State", "pk")
+            .with_sort_key("sk")
+            .with_index("due", "due_shard", "due_at", Projection::KeysOnly)
+            .with_index("attention", "attention_group", "attention_at", Projection::All);
+        emulators.create_table(&state)?;
+        emulators.create_table(&Table::new("Vault", "pk").with_sort_key("sk"))?;
+        let dead = Queue::new("publish-dead").with_attribute("MessageRetentionPeriod", "1209600");
+        let dead = emulators.create_queue(&dead).await?;
+        let publish = Queue::new("publish").with_redrive(&dead.arn, 6).with_attribute("VisibilityTimeout", "180");
+        let app = json!({
+            "client_id": simulator::APP_ID,
+            "client_secret": simulator::APP_SECRET,
+            "webhook_verify_token": simulator::VERIFY_TOKEN,
+        });
+        let names = Names {
+            publish_queue: emulators.create_queue(&publish).await?.url,
+            dead_letter_queue: dead.url,
+            token_key: emulators.create_key("alias/tokens").await?,
+            facebook_app: emulators.create_secret("facebook", &app.to_string()).await?,
+            signing_key: emulators.create_secret("signing", &"s".repeat(64)).await?,
+        };
+        Ok(Self { emulators, time, plane, oracle, rows: Mutex::default(), names })
+    }
+
+    fn rows(&self) -> MutexGuard<'_, BTreeMap<Key, Versions>> {
+        self.rows.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Answers a request of the SDK.
+    pub async fn answer(&self, headers: HeaderMap, body: Bytes) -> http::Response<Bytes> {
+        let operation = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        let Some(operation) = operation.strip_prefix("DynamoDB_20120810.").map(str::to_owned) else {
+            return self.emulators.answer(headers, body).await;
+        };
+        let request: Value = serde_json::from_slice(&body).unwrap_or_default();
+        if let Some(stale) = self.stale(&operation, &request) {
+            return stale;
+        }
+        let response = self.emulators.answer(headers, body).await;
+        if response.status().is_success() {
+            for (table, key) in written(&operation, &request) {
+                if table == "State" {
+                    self.remember(key).await;
+                }
+            }
+        }
+        if operation == "Query" { self.lagging(&request, response) } else { response }
+    }
+
+    /// Reads a row as it is now, shows the change to the oracle and keeps it.
+    async fn remember(&self, key: Key) {
+        let request = json!({ "TableName": "State", "Key": { "pk": { "S": key.0 }, "sk": { "S": key.1 } }, "ConsistentRead": true });
+        let answer = self.call("DynamoDB_20120810.GetItem", &request).await;
+        let row = answer.get("Item").cloned();
+        let mut rows = self.rows();
+        let versions = rows.entry(key.clone()).or_default();
+        let before = versions.last().and_then(|(_, row)| row.clone());
+        versions.push((self.time.now_ms(), row.clone()));
+        drop(rows);
+        self.oracle.row_changed(&key, before.as_ref(), row.as_ref(), self.time.now());
+    }
+
+    /// What a lagging replica answers to an eventually consistent read of one row.
+    fn stale(&self, operation: &str, request: &Value) -> Option<http::Response<Bytes>> {
+        let eventual = operation == "GetItem"
+            && request.get("TableName").and_then(Value::as_str) == Some("State")
+            && request.get("ConsistentRead").and_then(Value::as_bool) != Some(true);
+        if !eventual || !self.plane.mishap(Mishap::StaleRead) {
+            return None;
+        }
+        let at = self.time.now_ms().saturating_sub(self.plane.chance(LAG));
+        let key = key_of(request.get("Key")?)?;
+        let rows = self.rows();
+        let row = rows.get(&key)?.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, row)| row.clone());
+        drop(rows);
+        let answer = row.map_or_else(|| json!({}), |row| json!({ "Item": row }));
+        Some(http::Response::new(Bytes::from(answer.to_string())))
+    }
+
+    /// An index query without what was written a moment ago.
+    fn lagging(&self, request: &Value, response: http::Response<Bytes>) -> http::Response<Bytes> {
+        if request.get("IndexName").is_none() || !self.plane.mishap(Mishap::StaleIndex) {
+            return response;
+        }
+        let Ok(mut answer) = serde_json::from_slice::<Value>(response.body()) else { return response };
+        let since = self.time.now_ms().saturating_sub(LAG);
+        let rows = self.rows();
+        let settled = |item: &Value| {
+            let versions = key_of(item).and_then(|key| rows.get(&key));
+            versions.and_then(|versions| versions.last()).is_none_or(|(at, _)| *at < since)
+        };
+        if let Some(items) = answer.get_mut("Items").and_then(Value::as_array_mut) {
+            items.retain(settled);
+        }
+        drop(rows);
+        http::Response::new(Bytes::from(answer.to_string()))
+    }
+
+    /// A call of the stage manager: nothing goes wrong with it.
+    pub async fn call(&self, target: &str, request: &Value) -> Value {
+        let mut headers = HeaderMap::new();
+        if let Ok(value) = target.parse() {
+            headers.insert("x-amz-target", value);
+        }
+        let response = self.emulators.answer(headers, Bytes::from(request.to_string())).await;
+        serde_json::from_slice(response.body()).unwrap_or_default()
+    }
+
+    /// When the next publish job can be received, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_message_ms(&self) -> Option<u64> {
+        self.emulators.next_visible_ms(&self.names.publish_queue)
+    }
+
+    /// The bodies of all messages, of both queues.
+    #[must_use]
+    pub fn messages(&self) -> Vec<String> {
+        let mut bodies = self.emulators.message_bodies(&self.names.publish_queue);
+        bodies.extend(self.emulators.message_bodies(&self.names.dead_letter_queue));
+        bodies
+    }
+
+    /// The bodies of the dead letters.
+    #[must_use]
+    pub fn dead_letters(&self) -> Vec<String> {
+        self.emulators.message_bodies(&self.names.dead_letter_queue)
+    }
+
+    /// The earliest entry of the `due` index that belongs to a target, in milliseconds since the Unix epoch.
+    #[must_use]
+    pub fn next_due_ms(&self) -> Option<u64> {
+        let rows = self.rows();
+        let current = rows.values().filter_map(|versions| versions.last()?.1.as_ref());
+        current
+            .filter(|row| text(row, "due_shard").is_some_and(|shard| shard.starts_with("DUE#targets")))
+            .filter_map(|row| text(row, "due_at")?.split('#').next()?.parse().ok())
+            .min()
+    }
+
+    /// Every row as it stands.
+    #[must_use]
+    pub fn state(&self) -> Vec<(Key, Value)> {
+        let rows = self.rows();
+        rows.iter().filter_map(|(key, versions)| Some((key.clone(), versions.last()?.1.clone()?))).collect()
+    }
+}
+
+/// A text attribute of a row in DynamoDB's JSON.
+#[must_use]
+pub fn text<'a>(row: &'a Value, name: &str) -> Option<&'a str> {
+    row.get(name)?.get("S")?.as_str()
+}
+
+/// A number of a row in DynamoDB's JSON.
+#[must_use]
+pub fn number(row: &Value, name: &str) -> Option<i64> {
+    row.get(name)?.get("N")?.as_str()?.parse().ok()
+}
+
+fn key_of(row: &Value) -> Option<Key> {
+    Some((text(row, "pk")?.to_owned(), text(row, "sk")?.to_owned()))
+}
+
+/// The rows that a successful request has written.
+fn written(operation: &str, request: &Value) -> Vec<(String, Key)> {
+    let one = |part: &Value, field: &str| {
+        let table = part.get("TableName")?.as_str()?.to_owned();
+        Some((table, key_of(part.get(field)?)?))
+    };
+    match operation {
+        "PutItem" => one(request, "Item").into_iter().collect(),
+        "UpdateItem" | "DeleteItem" => one(request, "Key").into_iter().collect(),
+        "TransactWriteItems" => {
+            let parts = request.get("TransactItems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+            let part = |part: &Value| {
+                let put = part.get("Put").and_then(|put| one(put, "Item"));
+                put.or_else(|| one(part.get("Update").or_else(|| part.get("Delete"))?, "Key"))
+            };
+            parts.iter().filter_map(part).collect()
+        }
+        _ => Vec::new(),
+    }
+}

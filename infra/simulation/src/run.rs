@@ -1,0 +1,366 @@
+//! One run: callers, ticks, deliveries and mishaps on controlled time, until nothing is left to do.
+
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, BTreeMap},
+    sync::Arc,
+    time::Duration,
+};
+
+use jiff::Timestamp;
+use shared::{consume::Message, telemetry::Function};
+use tokio::{task::JoinSet, time::Instant};
+
+use crate::{
+    callers::{Accepted, Caller},
+    cloud::{Cloud, SetUpError},
+    delivery::{self, Delivery, Slot},
+    fault::{Fault, Mishap},
+    plane::{Plan, Plane},
+    scenario::Scenario,
+    tenants::{self, Tenants},
+    verdict,
+};
+
+/// When every run begins.
+const START: &str = "2026-03-28T21:00:00Z";
+/// A run that is not at rest after so many steps goes round in circles.
+const MOST_STEPS: usize = 400_000;
+/// How long after the last fault everything must have ended: a read-back asks for a day before a person must.
+const PATIENCE: Duration = Duration::from_secs(3 * 24 * 3_600);
+
+/// What a run has shown.
+#[derive(Debug, Clone, Default)]
+pub struct Outcome {
+    /// What was not as it must be; empty if all is well.
+    pub violations: Vec<String>,
+    /// The whole history as one number.
+    pub trace: u64,
+    /// The history, if it was kept.
+    pub lines: Vec<String>,
+    /// The places of all effects.
+    pub places: Vec<crate::fault::Place>,
+    /// What went wrong, by kind.
+    pub faults: BTreeMap<Fault, u64>,
+    /// What went wrong around, by kind.
+    pub mishaps: BTreeMap<Mishap, u64>,
+    /// How many posts were accepted.
+    pub accepted: u64,
+    /// How many targets these had, by the state in which they ended.
+    pub states: BTreeMap<String, u64>,
+    /// How many posts the platforms took.
+    pub publications: u64,
+    /// How many targets became unknown, and how many of these were resolved.
+    pub unknowns: (u64, u64),
+    /// How long it took on its own clock.
+    pub virtual_time: Duration,
+}
+
+/// What happens at a time.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+enum Event {
+    Wish(usize),
+    Cancel(usize),
+    Tick,
+    Deliver(Delivery),
+    Redrive,
+    Sweep,
+}
+
+/// What comes back from what was started.
+#[derive(Debug)]
+enum Done {
+    Consumed(usize),
+    Ticked,
+    Called,
+}
+
+/// Plays a scenario.
+///
+/// # Errors
+/// The world could not be set up.
+pub async fn play(scenario: &Scenario, tell: bool) -> Result<Outcome, SetUpError> {
+    fastrand::seed(scenario.seed);
+    let start: Timestamp = START.parse().unwrap_or(Timestamp::UNIX_EPOCH);
+    let plane = |time| Plane::new(time, scenario.plan.clone(), scenario.seed, tell);
+    let cloud = Cloud::new(start, plane, scenario.seed).await?;
+    let tenants = tenants::set_up(&cloud, scenario.tenants).await?;
+    let mut run = Run::new(scenario, cloud, tenants);
+    run.cloud.plane.begin();
+    run.go().await;
+    Ok(verdict::of(&run.cloud, scenario, &run.tenants, &run.callers.accepted()).await)
+}
+
+struct Run<'a> {
+    scenario: &'a Scenario,
+    cloud: Cloud,
+    tenants: Arc<Tenants>,
+    callers: Caller,
+    events: BinaryHeap<Reverse<(Instant, usize, Event)>>,
+    sequence: usize,
+    slots: Vec<Slot>,
+    running: JoinSet<Done>,
+    ticking: bool,
+    moved: usize,
+    swept: usize,
+}
+
+impl<'a> Run<'a> {
+    fn new(scenario: &'a Scenario, cloud: Cloud, tenants: Tenants) -> Self {
+        let tenants = Arc::new(tenants);
+        let slots = (0..scenario.consumers).map(|_| Slot::default()).collect();
+        let callers = Caller::new(cloud.clone(), Arc::clone(&tenants));
+        let mut run = Self {
+            scenario,
+            cloud,
+            tenants,
+            callers,
+            events: BinaryHeap::new(),
+            sequence: 0,
+            slots,
+            running: JoinSet::new(),
+            ticking: false,
+            moved: 0,
+            swept: 0,
+        };
+        for (index, wish) in scenario.wishes.iter().enumerate() {
+            run.callers.announce(wish);
+            run.at(wish.at, Event::Wish(index));
+            if let Some(cancel) = wish.cancel {
+                run.at(wish.at + cancel, Event::Cancel(index));
+            }
+        }
+        run
+    }
+
+    fn at(&mut self, after: Duration, event: Event) {
+        self.when(Instant::now() + after, event);
+    }
+
+    fn when(&mut self, when: Instant, event: Event) {
+        self.sequence += 1;
+        self.events.push(Reverse((when, self.sequence, event)));
+    }
+
+    async fn go(&mut self) {
+        for _ in 0..MOST_STEPS {
+            self.happen().await;
+            self.receive().await;
+            self.expect_tick();
+            let next = self.next();
+            let Some(next) = next else {
+                if self.running.is_empty() {
+                    if self.at_rest() { return } else { continue }
+                }
+                self.join().await;
+                continue;
+            };
+            tokio::select! {
+                biased;
+                Some(done) = self.running.join_next() => self.finished(done.ok()),
+                () = tokio::time::sleep_until(next) => {}
+            }
+        }
+        self.cloud.oracle.violated("liveness", "the run does not come to rest");
+    }
+
+    async fn join(&mut self) {
+        if let Some(done) = self.running.join_next().await {
+            self.finished(done.ok());
+        }
+    }
+
+    fn finished(&mut self, done: Option<Done>) {
+        match done {
+            Some(Done::Consumed(slot)) => {
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    slot.busy = false;
+                }
+            }
+            Some(Done::Ticked) => self.ticking = false,
+            Some(Done::Called) => {}
+            None => self.cloud.oracle.violated("panic", "a function panicked"),
+        }
+    }
+
+    /// The next moment at which something happens by itself.
+    fn next(&self) -> Option<Instant> {
+        let event = self.events.peek().map(|Reverse((when, _, _))| *when);
+        let idle = self.slots.iter().any(|slot| !slot.busy);
+        let message = self.cloud.aws.next_message_ms().filter(|_| idle).and_then(|ms| {
+            let at = Timestamp::from_millisecond(i64::try_from(ms).ok()?).ok()?;
+            Some(self.cloud.time.instant(at))
+        });
+        event.into_iter().chain(message).min()
+    }
+
+    /// Ticks come each minute; those that would find nothing are left out.
+    fn expect_tick(&mut self) {
+        if self.ticking || self.events.iter().any(|Reverse((_, _, event))| *event == Event::Tick) {
+            return;
+        }
+        let Some(due) = self.cloud.aws.next_due_ms() else { return };
+        let now = self.cloud.time.now_ms();
+        let from = due.saturating_sub(90_000).max(now);
+        let minute = (from / 60_000 + 1) * 60_000;
+        let at = i64::try_from(minute).ok().and_then(|ms| Timestamp::from_millisecond(ms).ok());
+        if let Some(at) = at {
+            let when = self.cloud.time.instant(at);
+            self.when(when, Event::Tick);
+        }
+    }
+
+    async fn happen(&mut self) {
+        while let Some(Reverse((when, _, _))) = self.events.peek() {
+            if *when > Instant::now() {
+                return;
+            }
+            let Some(Reverse((_, _, event))) = self.events.pop() else { return };
+            match event {
+                Event::Wish(index) => {
+                    if let Some(wish) = self.scenario.wishes.get(index) {
+                        let (caller, wish) = (self.callers.clone(), wish.clone());
+                        self.running.spawn(async move {
+                            caller.ask(index, &wish).await;
+                            Done::Called
+                        });
+                    }
+                }
+                Event::Cancel(index) => {
+                    let Some(wish) = self.scenario.wishes.get(index).cloned() else { continue };
+                    let caller = self.callers.clone();
+                    self.running.spawn(async move {
+                        caller.cancel(index, &wish).await;
+                        Done::Called
+                    });
+                }
+                Event::Tick => self.tick(),
+                Event::Deliver(delivery) => self.deliver(vec![delivery.message]),
+                Event::Redrive => delivery::redrive(&self.cloud).await,
+                Event::Sweep => self.sweep(),
+            }
+        }
+    }
+
+    fn tick(&mut self) {
+        if self.cloud.plane.mishap(Mishap::LostTick) {
+            return;
+        }
+        self.ticking = true;
+        let twice = self.cloud.plane.mishap(Mishap::DoubleTick);
+        let cloud = self.cloud.clone();
+        self.running.spawn(async move {
+            let other = cloud.clone();
+            let second = async move {
+                if twice {
+                    delivery::tick(&other).await;
+                }
+            };
+            tokio::join!(delivery::tick(&cloud), second);
+            Done::Ticked
+        });
+    }
+
+    fn sweep(&mut self) {
+        let cloud = self.cloud.clone();
+        self.running.spawn(async move {
+            delivery::sweep(&cloud).await;
+            Done::Called
+        });
+    }
+
+    /// Lets idle consumers receive what is visible.
+    async fn receive(&mut self) {
+        while self.slots.iter().any(|slot| !slot.busy) {
+            let messages = delivery::receive(&self.cloud).await;
+            if messages.is_empty() {
+                return;
+            }
+            let mut kept = Vec::new();
+            for message in messages {
+                if self.cloud.plane.mishap(Mishap::PhantomReceive) {
+                    continue;
+                }
+                if self.cloud.plane.mishap(Mishap::LostMessage) {
+                    delivery::delete(&self.cloud, &message).await;
+                    continue;
+                }
+                if self.cloud.plane.mishap(Mishap::Duplicate) {
+                    let after = Duration::from_millis(self.cloud.plane.chance(90_000));
+                    self.at(after, Event::Deliver(Delivery { message: delivery::copy(&message) }));
+                }
+                kept.push(delivery::copy(&message));
+            }
+            if !kept.is_empty() {
+                self.deliver(kept);
+            }
+            if self.cloud.plane.mishap(Mishap::Redrive) {
+                let after = Duration::from_millis(self.cloud.plane.chance(600_000));
+                self.at(after, Event::Redrive);
+            }
+        }
+    }
+
+    /// Hands messages to a consumer; Lambda starts another where all are at work.
+    fn deliver(&mut self, messages: Vec<Delivered>) {
+        let idle = self.slots.iter().position(|slot| !slot.busy);
+        let index = idle.unwrap_or_else(|| {
+            self.slots.push(Slot::default());
+            self.slots.len() - 1
+        });
+        let Some(slot) = self.slots.get_mut(index) else { return };
+        slot.busy = true;
+        let (process, consumer) = slot.take(|| {
+            let parts = self.cloud.process(Function::Consumer);
+            (Arc::clone(&parts.process), Arc::new(parts.consumer()))
+        });
+        let cloud = self.cloud.clone();
+        self.running.spawn(async move {
+            delivery::consume(&cloud, &process, &consumer, messages).await;
+            Done::Consumed(index)
+        });
+    }
+
+    /// Nothing moves any more. `false` if something was done about what is left.
+    fn at_rest(&mut self) -> bool {
+        let open = verdict::open_targets(&self.cloud, self.scenario, &self.tenants, &self.callers.accepted());
+        if open.is_empty() {
+            return true;
+        }
+        let over = self.cloud.time.elapsed() > self.limit();
+        if !over && self.moved < 3 && !self.cloud.aws.dead_letters().is_empty() {
+            self.moved += 1;
+            self.at(Duration::from_secs(60), Event::Redrive);
+            return false;
+        }
+        if !over && self.swept < 4 && (self.moved > 0 || self.loses_messages()) {
+            self.swept += 1;
+            self.at(Duration::from_secs(3_600), Event::Sweep);
+            return false;
+        }
+        for target in open {
+            self.cloud.oracle.violated("I2", &format!("nothing will ever happen to {target}"));
+        }
+        true
+    }
+
+    fn loses_messages(&self) -> bool {
+        match &self.scenario.plan {
+            Plan::Script(_) => false,
+            Plan::Random(mix, _) => mix.loses_messages(),
+        }
+    }
+
+    fn limit(&self) -> jiff::SignedDuration {
+        let ends = match &self.scenario.plan {
+            Plan::Script(_) => Duration::ZERO,
+            Plan::Random(_, ends) => *ends,
+        };
+        jiff::SignedDuration::try_from(ends + PATIENCE).unwrap_or(jiff::SignedDuration::MAX)
+    }
+}
+
+/// A message as a consumer gets it.
+pub type Delivered = Message;
+/// Posts that were accepted.
+pub type AcceptedPosts = Vec<Accepted>;

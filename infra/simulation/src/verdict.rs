@@ -1,0 +1,105 @@
+//! What a run has shown, once it is at rest.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use serde_json::{Value, json};
+
+use crate::{
+    aws::{number, text},
+    callers::Accepted,
+    cloud::Cloud,
+    oracle::Settled,
+    run::Outcome,
+    scenario::Scenario,
+    tenants::Tenants,
+};
+
+/// A target's row with what it stands for.
+struct Row {
+    settled: Settled,
+    post: String,
+    row: Value,
+}
+
+/// The targets of accepted posts that have not ended.
+#[must_use]
+pub fn open_targets(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, accepted: &[Accepted]) -> Vec<String> {
+    let rows = rows(cloud, scenario, tenants, accepted);
+    let mut open = Vec::new();
+    for post in accepted {
+        let Some(wish) = scenario.wishes.get(post.wish) else { continue };
+        let ended = rows.iter().filter(|row| row.post == post.id && ended(&row.settled.state)).count();
+        if ended < wish.ways.len() {
+            let states: Vec<&str> =
+                rows.iter().filter(|row| row.post == post.id).map(|row| row.settled.state.as_str()).collect();
+            open.push(format!("{} {:?} {states:?}", post.id, wish.text));
+        }
+    }
+    open
+}
+
+fn ended(state: &str) -> bool {
+    matches!(state, "published" | "failed" | "expired" | "cancelled" | "needs_review")
+}
+
+fn rows(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, accepted: &[Accepted]) -> Vec<Row> {
+    let wishes: BTreeMap<&str, usize> = accepted.iter().map(|post| (post.id.as_str(), post.wish)).collect();
+    let row = |row: Value| {
+        let post = text(&row, "post")?.to_owned();
+        let wish = scenario.wishes.get(*wishes.get(post.as_str())?)?;
+        let _member = tenants.members.get(&wish.tenant)?;
+        let settled = Settled {
+            mark: (text(&row, "destination")?.to_owned(), wish.text.clone()),
+            state: text(&row, "state")?.to_owned(),
+            remote_id: text(&row, "remote_id").map(str::to_owned),
+            by_person: false,
+            has_twin: wish.twin,
+        };
+        Some(Row { settled, post, row })
+    };
+    let targets = cloud.aws.state().into_iter().filter(|(key, _)| key.0.contains("#DAY#"));
+    targets.filter_map(|(_, value)| row(value)).collect()
+}
+
+/// Judges a run.
+pub async fn of(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, accepted: &[Accepted]) -> Outcome {
+    let rows = rows(cloud, scenario, tenants, accepted);
+    let targets: Vec<Settled> = rows.iter().map(|row| row.settled.clone()).collect();
+    cloud.oracle.settled(&targets);
+    for row in &rows {
+        if number(&row.row, "attempts").is_some_and(|attempts| attempts > 5) {
+            cloud.oracle.violated("I10", &format!("{:?} was attempted too often", row.settled.mark));
+        }
+    }
+    scan_for_secrets(cloud, tenants).await;
+    let mut states = BTreeMap::new();
+    for target in &targets {
+        *states.entry(target.state.clone()).or_default() += 1;
+    }
+    let (faults, mishaps) = cloud.plane.tally();
+    Outcome {
+        violations: cloud.oracle.violations(),
+        trace: cloud.plane.trace(),
+        lines: cloud.plane.lines(),
+        places: cloud.plane.places(),
+        faults,
+        mishaps,
+        accepted: accepted.len() as u64,
+        states,
+        publications: cloud.oracle.publications().len() as u64,
+        unknowns: cloud.oracle.unknowns(),
+        virtual_time: Duration::try_from(cloud.time.elapsed()).unwrap_or_default(),
+    }
+}
+
+/// No token stands anywhere in the open: not in a table, not in a message.
+async fn scan_for_secrets(cloud: &Cloud, tenants: &Arc<Tenants>) {
+    let vault = cloud.aws.call("DynamoDB_20120810.Scan", &json!({ "TableName": "Vault" })).await.to_string();
+    let state = Value::from_iter(cloud.aws.state().into_iter().map(|(key, row)| (key.1, row))).to_string();
+    let messages = cloud.aws.messages().join("\n");
+    for (place, text) in [("the vault", vault), ("the table", state), ("a message", messages)] {
+        if tenants.secrets.iter().any(|secret| text.contains(secret)) {
+            cloud.oracle.violated("I8", &format!("a secret stands in {place}"));
+        }
+    }
+}
