@@ -19,7 +19,10 @@ use aws_sdk_dynamodb::{
 };
 use aws_smithy_http_client::tls;
 
-use crate::telemetry::Chain;
+use crate::{
+    aws_clock::{AwsClock, Listening},
+    telemetry::Chain,
+};
 
 /// A connection that is not there after this long will not come.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -47,14 +50,26 @@ pub struct Clients {
 
 impl Clients {
     /// The clients of a function: region, credentials and endpoints (`AWS_ENDPOINT_URL*`) come from the environment, where
-    /// Lambda puts them. No file is read and no metadata service is asked.
-    pub async fn from_environment() -> Self {
+    /// Lambda puts them. No file is read and no metadata service is asked. Their answers put `clock` right.
+    pub async fn from_environment(clock: &Arc<AwsClock>) -> Self {
         let config = defaults()
             .region(EnvironmentVariableRegionProvider::new())
             .credentials_provider(EnvironmentVariableCredentialsProvider::new())
             .load()
             .await;
-        Self::new(config)
+        Self::listening(config, clock)
+    }
+
+    /// Clients of a configuration made elsewhere, whose answers put `clock` right.
+    #[must_use]
+    pub fn listening(config: SdkConfig, clock: &Arc<AwsClock>) -> Self {
+        match config.http_client() {
+            None => Self::new(config),
+            Some(http) => {
+                let http = Listening::new(http, Arc::clone(clock));
+                Self::new(config.into_builder().http_client(http).build())
+            }
+        }
     }
 
     /// Clients of one endpoint that stands in for all of AWS: an emulator. The credentials mean nothing there.

@@ -6,6 +6,7 @@
 pub mod apps;
 pub mod authorize;
 pub mod aws;
+pub mod aws_clock;
 pub mod clock;
 pub mod config;
 pub mod connect;

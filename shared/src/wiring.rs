@@ -8,6 +8,7 @@ use crate::{
     apps::{Apps, SigningKeys},
     authorize::Authorizer,
     aws::Clients,
+    aws_clock::AwsClock,
     clock::{Clock, SystemClock},
     config::{
         self, BadConfiguration, Core, DeadLetterQueue, Environment, FacebookApp, InboundQueue, Platforms, PublishQueue,
@@ -57,9 +58,10 @@ impl Base {
     async fn of<S: Section>(function: Function, variables: &dyn Variables) -> Result<(Self, S), BadConfiguration> {
         let (core, rest) = config::read::<(Core, S)>(variables)?;
         telemetry::init(core.log);
-        let clients = Clients::from_environment().await;
+        let clock = Arc::new(AwsClock::over(Arc::new(SystemClock)));
+        let clients = Clients::from_environment(&clock).await;
         clients.warm_up(&core.state_table).await;
-        Ok((Self { core, clients, clock: Arc::new(SystemClock), function }, rest))
+        Ok((Self { core, clients, clock, function }, rest))
     }
 
     fn store(&self) -> Store {

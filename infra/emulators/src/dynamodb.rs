@@ -104,7 +104,6 @@ impl DynamoDb {
         };
         (reply, count)
     }
-
 }
 
 impl Inner {

@@ -9,15 +9,11 @@ use std::{
 
 use bytes::Bytes;
 use emulators::{Emulators, Projection, Queue, Table};
-use http::HeaderMap;
+use http::{HeaderMap, HeaderValue, header};
+use jiff::fmt::rfc2822;
 use serde_json::{Value, json};
 
-use crate::{
-    fault::Mishap,
-    oracle::Oracle,
-    plane::Plane,
-    time::Time,
-};
+use crate::{fault::Mishap, oracle::Oracle, plane::Plane, time::Time};
 
 /// How far a replica or an index lags at most, in milliseconds.
 const LAG: u64 = 1_000;
@@ -92,6 +88,15 @@ impl Aws {
 
     /// Answers a request of the SDK.
     pub async fn answer(&self, headers: HeaderMap, body: Bytes) -> http::Response<Bytes> {
+        let mut response = self.answer_undated(headers, body).await;
+        let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.time.now());
+        if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
+            response.headers_mut().insert(header::DATE, date);
+        }
+        response
+    }
+
+    async fn answer_undated(&self, headers: HeaderMap, body: Bytes) -> http::Response<Bytes> {
         let operation = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
         let Some(operation) = operation.strip_prefix("DynamoDB_20120810.").map(str::to_owned) else {
             return self.emulators.answer(headers, body).await;

@@ -15,12 +15,7 @@ use shared::{
     telemetry::Function,
 };
 
-use crate::{
-    cloud::Cloud,
-    delivery::invoke,
-    scenario::Wish,
-    tenants::Tenants,
-};
+use crate::{cloud::Cloud, delivery::invoke, scenario::Wish, tenants::Tenants};
 
 /// What API Gateway waits.
 const GATEWAY: Duration = Duration::from_secs(29);
@@ -87,7 +82,8 @@ impl Caller {
         let mut told: Option<String> = None;
         let more = u32::from(wish.repeat);
         for turn in 0..TRIES + more {
-            let answer = self.send("POST /v1/posts", "/v1/posts", wish.tenant, Some(&format!("wish-{index}")), &body).await;
+            let answer =
+                self.send("POST /v1/posts", "/v1/posts", wish.tenant, Some(&format!("wish-{index}")), &body).await;
             match answer {
                 Some(Ok(response)) if response.status == 202 => {
                     self.note_accepted(index, &response.body, told.as_deref());

@@ -10,6 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 use shared::{
     apps::{Apps, SigningKeys},
     aws::{self, Clients},
+    aws_clock::AwsClock,
     clock::Clock,
     config,
     connector::{
@@ -41,8 +42,8 @@ use crate::{
     wire::Wire,
 };
 
-/// How far a process's clock may be off, in milliseconds, either way.
-const OFFSET: u64 = 2_000;
+/// How far a process's clock may be off, in milliseconds, either way: five minutes.
+const OFFSET: u64 = 300_000;
 
 /// Everything that processes share.
 #[derive(Clone)]
@@ -116,13 +117,9 @@ impl Cloud {
             SignedDuration::ZERO
         };
         let process = Arc::new(Process::new(format!("{}-{number}", function.name())));
-        let wire = Wire {
-            aws: Arc::clone(&self.aws),
-            plane: Arc::clone(&self.plane),
-            process: Arc::clone(&process),
-        };
-        let clients = Clients::new(self.configuration.to_builder().http_client(wire).build());
-        let clock = Arc::new(ProcessClock { time: self.time, ahead });
+        let wire = Wire { aws: Arc::clone(&self.aws), plane: Arc::clone(&self.plane), process: Arc::clone(&process) };
+        let clock = Arc::new(AwsClock::over(Arc::new(ProcessClock { time: self.time, ahead })));
+        let clients = Clients::listening(self.configuration.to_builder().http_client(wire).build(), &clock);
         Parts { cloud: self.clone(), process, clients, clock, function }
     }
 }
@@ -226,11 +223,6 @@ impl Parts {
     /// `functions/dispatch`.
     #[must_use]
     pub fn dispatcher(&self) -> Dispatcher {
-        Dispatcher {
-            store: self.store(),
-            queue: self.queue(),
-            clock: self.clock.clone(),
-            metrics: self.metrics(),
-        }
+        Dispatcher { store: self.store(), queue: self.queue(), clock: self.clock.clone(), metrics: self.metrics() }
     }
 }

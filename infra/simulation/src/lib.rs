@@ -9,6 +9,7 @@ pub mod callers;
 pub mod carriage;
 pub mod cloud;
 pub mod delivery;
+pub mod enumerate;
 pub mod fault;
 pub mod model;
 pub mod oracle;
@@ -17,8 +18,10 @@ pub mod platforms;
 pub mod process;
 pub mod run;
 pub mod scenario;
+pub mod seeds;
 pub mod tenants;
 pub mod time;
+pub mod totals;
 pub mod verdict;
 pub mod ways;
 pub mod wire;
@@ -27,7 +30,10 @@ pub mod wire;
 ///
 /// # Errors
 /// The world could not be set up, or the runtime does not start.
-pub fn play(scenario: &scenario::Scenario, tell: bool) -> Result<run::Outcome, Box<dyn std::error::Error + Send + Sync>> {
+pub fn play(
+    scenario: &scenario::Scenario,
+    tell: bool,
+) -> Result<run::Outcome, Box<dyn std::error::Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
     Ok(runtime.block_on(run::play(scenario, tell))?)
 }

@@ -1,15 +1,146 @@
-//! Plays seeds and tells what they showed.
-fn main() {
-    let from: u64 = std::env::args().nth(1).and_then(|a| a.parse().ok()).unwrap_or(1);
-    let to: u64 = std::env::args().nth(2).and_then(|a| a.parse().ok()).unwrap_or(from);
-    let began = std::time::Instant::now();
-    for seed in from..=to {
-        let scenario = simulation::scenario::Scenario::random(seed);
-        let outcome = simulation::play(&scenario, from == to).unwrap();
-        if from == to { for line in &outcome.lines { println!("{line}"); } println!("{scenario:#?}"); }
-        if from == to || !outcome.violations.is_empty() {
-            println!("seed {seed}: {:?} accepted {} states {:?} pubs {} vt {:?} {:?}", outcome.violations, outcome.accepted, outcome.states, outcome.publications, outcome.virtual_time, outcome.unknowns);
+//! Plays seeds by the thousand, or one seed with its whole history, or every fault at every effect.
+
+use std::{
+    error::Error,
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use clap::Parser;
+use simulation::{
+    enumerate::{self, Enumeration},
+    scenario::{Scenario, Way},
+    seeds::{self, Seeds},
+};
+
+/// Plays the publish pipeline on controlled time, with every fault there is, and watches what it promises.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Arguments {
+    /// How many seeds to play.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first of them.
+    #[arg(long, default_value_t = 1)]
+    first: u64,
+    /// On how many threads; as many as there are processors if not given.
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Plays one seed and prints its whole history.
+    #[arg(long, conflicts_with_all = ["seeds", "first", "enumerate"])]
+    seed: Option<u64>,
+    /// Plays every single fault at every effect of one publish, and every ordered pair, instead of seeds.
+    #[arg(long, conflicts_with = "seeds")]
+    enumerate: bool,
+}
+
+type Failure = Box<dyn Error + Send + Sync>;
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let played = match arguments.seed {
+        Some(seed) => one(seed),
+        None if arguments.enumerate => all_pairs(),
+        None => many(&arguments),
+    };
+    match played {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(error) => {
+            tell(&format!("simulation: {error}"));
+            ExitCode::FAILURE
         }
     }
-    println!("{:?}", began.elapsed());
+}
+
+#[expect(clippy::print_stdout, reason = "a program for people")]
+fn tell(line: &str) {
+    println!("{line}");
+}
+
+fn one(seed: u64) -> Result<bool, Failure> {
+    let scenario = Scenario::random(seed);
+    let outcome = simulation::play(&scenario, true)?;
+    tell(&format!("{scenario:#?}"));
+    for line in &outcome.lines {
+        tell(line);
+    }
+    tell(&format!(
+        "seed {seed}: {} accepted, {:?}, {} posts at the platforms, trace {:016x}",
+        outcome.accepted, outcome.states, outcome.publications, outcome.trace
+    ));
+    for violation in &outcome.violations {
+        tell(&format!("VIOLATION {violation}"));
+    }
+    Ok(outcome.violations.is_empty())
+}
+
+#[expect(clippy::disallowed_methods, reason = "measures how long the program takes, nothing that is simulated")]
+fn many(arguments: &Arguments) -> Result<bool, Failure> {
+    let stop = Arc::new(AtomicBool::new(false));
+    stop_on_interrupt(&stop)?;
+    let began = Instant::now();
+    let told = AtomicU64::new(0);
+    let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
+    let seeds = Seeds { first: arguments.first, count: arguments.seeds, threads };
+    let totals = seeds::play(seeds, &stop, |played| {
+        let elapsed = began.elapsed();
+        let due = elapsed.as_secs() / 10;
+        if told.fetch_max(due, Ordering::Relaxed) < due {
+            let left = elapsed.mul_f64(left(played, arguments.seeds));
+            tell(&format!("{played} of {} seeds, {} left", arguments.seeds, minutes(left)));
+        }
+    })?;
+    tell(&totals.to_string());
+    tell(&format!("took                   {:>12}", minutes(began.elapsed())));
+    for (seed, violations) in totals.violations.iter().take(20) {
+        for violation in violations {
+            tell(&format!("VIOLATION seed {seed}: {violation}"));
+        }
+    }
+    if totals.seeds < arguments.seeds {
+        tell("stopped early");
+    }
+    Ok(totals.violations.is_empty())
+}
+
+/// How much is left, as a multiple of what is done.
+#[expect(clippy::cast_precision_loss, reason = "an estimate")]
+fn left(played: u64, of: u64) -> f64 {
+    of.saturating_sub(played) as f64 / played.max(1) as f64
+}
+
+fn minutes(time: Duration) -> String {
+    format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+fn all_pairs() -> Result<bool, Failure> {
+    let mut in_order = true;
+    for way in Way::ALL {
+        let mut all = Enumeration::default();
+        for script in enumerate::singles(way)? {
+            all.add(enumerate::after(way, &script, true)?);
+        }
+        tell(&format!("{way:?}: {} singles and {} ordered pairs", all.singles, all.pairs));
+        for (script, violations) in all.violations.iter().take(20) {
+            tell(&format!("VIOLATION {script:?}: {violations:?}"));
+        }
+        in_order &= all.violations.is_empty();
+    }
+    Ok(in_order)
+}
+
+/// Ctrl-C lets the seeds at hand end, and the summary is told.
+fn stop_on_interrupt(stop: &Arc<AtomicBool>) -> Result<(), Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let stop = Arc::clone(stop);
+    std::thread::spawn(move || {
+        let interrupted = runtime.block_on(tokio::signal::ctrl_c());
+        stop.store(interrupted.is_ok(), Ordering::Relaxed);
+    });
+    Ok(())
 }

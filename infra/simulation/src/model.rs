@@ -39,7 +39,11 @@ impl Model {
     /// Nothing but chance.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { random: fastrand::Rng::with_seed(seed ^ 0x6d6f_6465_6c00), tokens: BTreeMap::new(), things: BTreeMap::new() }
+        Self {
+            random: fastrand::Rng::with_seed(seed ^ 0x6d6f_6465_6c00),
+            tokens: BTreeMap::new(),
+            things: BTreeMap::new(),
+        }
     }
 
     /// A new place with its token.
@@ -62,7 +66,9 @@ impl Model {
 
     fn act(&mut self, request: &Request, now: Timestamp) -> Outcome {
         let segments: Vec<&str> = request.url.path_segments().map(Iterator::collect).unwrap_or_default();
-        let (Some(destination), Some(edge)) = (segments.first(), segments.get(1)) else { return refused(404, "unknown") };
+        let (Some(destination), Some(edge)) = (segments.first(), segments.get(1)) else {
+            return refused(404, "unknown");
+        };
         let bearer = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = bearer.and_then(|value| value.strip_prefix("Bearer "));
         if token != self.tokens.get(*destination).map(String::as_str) {
@@ -147,7 +153,8 @@ impl Model {
             .filter_map(|thing| {
                 let (id, shown_at) = thing.post.as_ref()?;
                 let status = if thing.ready_at > now { "processing" } else { "published" };
-                (*shown_at <= now).then(|| json!({ "id": id, "text": thing.text, "at": thing.made_at.to_string(), "status": status }))
+                (*shown_at <= now)
+                    .then(|| json!({ "id": id, "text": thing.text, "at": thing.made_at.to_string(), "status": status }))
             })
             .collect();
         (200, json!({ "items": items }), None)

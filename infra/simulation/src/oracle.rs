@@ -97,7 +97,9 @@ impl Oracle {
         let count = notes.publications.iter().filter(same).count();
         let Publication { at, text, .. } = &publication;
         if count > allowance.posts {
-            notes.violations.push(format!("I1: {text:?} was published {count} times, {} asked for it", allowance.posts));
+            notes
+                .violations
+                .push(format!("I1: {text:?} was published {count} times, {} asked for it", allowance.posts));
         }
         if allowance.not_after.is_some_and(|latest| at.duration_since(latest) > LATE) {
             notes.violations.push(format!("I4: {text:?} went out at {at}, too late"));
@@ -124,7 +126,8 @@ impl Oracle {
         if from != Some(to) && !may_follow(from, to) {
             self.violated("I5", &format!("{} went from {from:?} to {to:?} at {now}", key.1));
         }
-        let waits = matches!(to, "scheduled" | "waiting" | "retrying") || to == "unknown" && number(after, "lease_until").is_none();
+        let waits = matches!(to, "scheduled" | "waiting" | "retrying")
+            || to == "unknown" && number(after, "lease_until").is_none();
         if waits && text(after, "due_at").is_none() {
             self.violated("I13", &format!("{} is {to} and nothing reminds of it", key.1));
         }
@@ -143,11 +146,11 @@ impl Oracle {
         let mut taken = BTreeSet::new();
         for target in targets {
             let (destination, words) = &target.mark;
-            let there = |publication: &&Publication| {
-                publication.destination == *destination && publication.text == *words
-            };
+            let there =
+                |publication: &&Publication| publication.destination == *destination && publication.text == *words;
             let count = publications.iter().filter(there).count();
-            let claimed = targets.iter().filter(|other| other.mark == target.mark && other.state == "published").count();
+            let claimed =
+                targets.iter().filter(|other| other.mark == target.mark && other.state == "published").count();
             match target.state.as_str() {
                 "published" => {
                     let id = target.remote_id.clone().unwrap_or_default();

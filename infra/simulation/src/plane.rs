@@ -196,9 +196,7 @@ impl Plane {
         state.effects += 1;
         state.places.push(place);
         let (fault, latency) = match &self.plan {
-            Plan::Script(script) => {
-                (script.iter().find(|(at, _)| *at == index).map(|(_, fault)| *fault), 1)
-            }
+            Plan::Script(script) => (script.iter().find(|(at, _)| *at == index).map(|(_, fault)| *fault), 1),
             Plan::Random(mix, _) => {
                 let latency = state.random.u64(1..12);
                 (if ended { None } else { random_fault(mix, place, self.elapsed(), &mut state.random) }, latency)

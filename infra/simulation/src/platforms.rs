@@ -66,10 +66,14 @@ impl Platforms {
     pub fn facebook_tokens(&self) -> Vec<(String, String)> {
         let scopes = ["pages_show_list", "pages_manage_posts", "pages_read_engagement", "pages_manage_metadata"];
         let mut tokens = Vec::new();
-        for (person, pages) in [(seed::ADA, [seed::BAKERY, seed::BOOKSHOP]), (seed::GRACE, [seed::GARDEN, seed::HARDWARE])] {
+        for (person, pages) in
+            [(seed::ADA, [seed::BAKERY, seed::BOOKSHOP]), (seed::GRACE, [seed::GARDEN, seed::HARDWARE])]
+        {
             let user = self.facebook.facebook().user_token(person, &pages, &scopes, true);
             tokens.extend(
-                pages.iter().filter_map(|page| Some(((*page).to_owned(), self.facebook.facebook().page_token(&user, page)?))),
+                pages
+                    .iter()
+                    .filter_map(|page| Some(((*page).to_owned(), self.facebook.facebook().page_token(&user, page)?))),
             );
         }
         tokens
@@ -155,7 +159,10 @@ pub fn rate_limited(url: &Url) -> Answer {
         return failing(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": "rate_limited" }));
     }
     let message = "(#32) Page request limit reached";
-    failing(StatusCode::BAD_REQUEST, &json!({ "error": { "message": message, "type": "OAuthException", "code": 32, "fbtrace_id": "Asimulated" } }))
+    failing(
+        StatusCode::BAD_REQUEST,
+        &json!({ "error": { "message": message, "type": "OAuthException", "code": 32, "fbtrace_id": "Asimulated" } }),
+    )
 }
 
 /// What a platform answers when it fails.
@@ -165,7 +172,10 @@ pub fn failed(url: &Url) -> Answer {
         return failing(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "internal" }));
     }
     let message = "An unknown error occurred";
-    failing(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": { "message": message, "type": "OAuthException", "code": 1, "fbtrace_id": "Asimulated" } }))
+    failing(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        &json!({ "error": { "message": message, "type": "OAuthException", "code": 1, "fbtrace_id": "Asimulated" } }),
+    )
 }
 
 fn failing(status: StatusCode, body: &Value) -> Answer {

@@ -2,7 +2,7 @@
 
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, BTreeMap},
+    collections::{BTreeMap, BinaryHeap},
     sync::Arc,
     time::Duration,
 };

@@ -112,7 +112,9 @@ impl Scenario {
                 }
                 Some(_) | None => wish(&mut random, tenants, number, span),
             };
-            if wish.twin && let Some(last) = wishes.last_mut() {
+            if wish.twin
+                && let Some(last) = wishes.last_mut()
+            {
                 last.twin = true;
             }
             wishes.push(wish);
@@ -139,5 +141,15 @@ fn wish(random: &mut fastrand::Rng, tenants: usize, number: usize, span: Duratio
     let burst = random.u8(..100) < 50;
     let at = if burst { seconds(random, 30) } else { seconds(random, span.as_secs()) };
     let repeat = random.u8(..100) < 20;
-    Wish { tenant, at, ways, text: format!("tenant {tenant} post {number}"), ahead, patience, cancel, repeat, twin: false }
+    Wish {
+        tenant,
+        at,
+        ways,
+        text: format!("tenant {tenant} post {number}"),
+        ahead,
+        patience,
+        cancel,
+        repeat,
+        twin: false,
+    }
 }

@@ -74,7 +74,10 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
             data_access_expires_at: None,
             refresh: None,
         };
-        vault.put_grant(tenant, connection, &grant, &sealed, Expected::Absent).await.map_err(|error| refused(&error))?;
+        vault
+            .put_grant(tenant, connection, &grant, &sealed, Expected::Absent)
+            .await
+            .map_err(|error| refused(&error))?;
         tenants.secrets.extend(tokens.into_iter().map(|(_, token)| token));
         let caller = Caller { tenant, key: KeyId::from(id(3)) };
         tenants.members.insert(number, Member { caller, connection, page: page.clone() });

@@ -171,7 +171,9 @@ fn polled(post: &Prepared, checkpoint: &Checkpoint, answer: Option<&Answer>) -> 
     let body = read(answer)?;
     let Some(id) = video else { return Ok(watch(post, &field(&body, "id")?)) };
     match field(&body, "status")?.as_str() {
-        "processing" => Ok(Next::Wait { delay: SignedDuration::from_secs(10), checkpoint: remember(&[("video", &id)]) }),
+        "processing" => {
+            Ok(Next::Wait { delay: SignedDuration::from_secs(10), checkpoint: remember(&[("video", &id)]) })
+        }
         _ => Ok(Next::Done(Published { remote_id: field(&body, "id")?, url: None })),
     }
 }
@@ -188,7 +190,8 @@ fn watch(post: &Prepared, id: &str) -> Next {
 
 fn call(post: &Prepared, edge: &str, fields: &[(&str, String)], effect: Effect, checkpoint: Checkpoint) -> Next {
     let fields = fields.iter().map(|(name, value)| ((*name).to_owned(), value.clone())).collect();
-    let request = Request { body: Body::Form(fields), ..Request::new(Method::POST, address(&post.destination, &[edge])) };
+    let request =
+        Request { body: Body::Form(fields), ..Request::new(Method::POST, address(&post.destination, &[edge])) };
     Next::Call { request, effect, checkpoint }
 }
 

@@ -1,7 +1,7 @@
 //! The clients as functions get them.
 
 use emulators::Table;
-use shared::aws::Clients;
+use shared::{aws::Clients, aws_clock::AwsClock, clock::SystemClock};
 
 use crate::World;
 
@@ -35,6 +35,7 @@ async fn every_client_reaches_the_endpoint_that_it_was_given() {
 #[tokio::test]
 async fn nothing_in_the_environment_is_no_reason_not_to_start() {
     // Whatever the machine that runs this has set, building the clients neither fails nor waits.
-    let clients = Clients::from_environment().await;
+    let clients =
+        Clients::from_environment(&std::sync::Arc::new(AwsClock::over(std::sync::Arc::new(SystemClock)))).await;
     assert!(format!("{:?}", clients.dynamodb()).starts_with("Client"));
 }

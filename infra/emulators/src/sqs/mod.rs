@@ -74,7 +74,8 @@ impl Sqs {
     /// What every message of a queue says.
     pub(crate) fn message_bodies(&self, url: &str) -> Vec<String> {
         let mut state = self.lock();
-        let messages = state.queue(url).map(|queue| queue.messages.iter().map(|message| message.body.clone()).collect());
+        let messages =
+            state.queue(url).map(|queue| queue.messages.iter().map(|message| message.body.clone()).collect());
         messages.unwrap_or_default()
     }
 

@@ -1,0 +1,85 @@
+//! Every fault at every effect of one publish, and every ordered pair of them.
+
+use crate::{
+    fault::{Fault, Place},
+    run::Outcome,
+    scenario::{Scenario, Way},
+};
+
+/// Faults at effects, counted from 0.
+pub type Script = Vec<(usize, Fault)>;
+
+/// Why nothing could be played.
+pub type PlayError = Box<dyn std::error::Error + Send + Sync>;
+
+/// How many scripts were played, and which of them showed something.
+#[derive(Debug, Clone, Default)]
+pub struct Enumeration {
+    /// Effects of the run in which nothing goes wrong.
+    pub effects: usize,
+    /// Runs with one fault.
+    pub singles: usize,
+    /// Runs with two.
+    pub pairs: usize,
+    /// What was not as it must be, with the script that shows it.
+    pub violations: Vec<(Script, Vec<String>)>,
+}
+
+/// The faults that strike at a place.
+pub fn faults_at(place: Place) -> impl Iterator<Item = Fault> {
+    Fault::ALL.into_iter().filter(move |fault| fault.strikes(place))
+}
+
+/// The runs with one fault each, of the publish in one way.
+///
+/// # Errors
+/// A run could not be set up.
+pub fn singles(way: Way) -> Result<Vec<Script>, PlayError> {
+    let calm = crate::play(&Scenario::single(way, Vec::new()), false)?;
+    let scripts = calm.places.iter().enumerate();
+    Ok(scripts.flat_map(|(index, place)| faults_at(*place).map(move |fault| vec![(index, fault)])).collect())
+}
+
+/// Plays one script, and with `pairs` every script that has one more fault after it.
+///
+/// # Errors
+/// A run could not be set up.
+pub fn after(way: Way, first: &Script, pairs: bool) -> Result<Enumeration, PlayError> {
+    let mut found = Enumeration { singles: 1, ..Enumeration::default() };
+    let outcome = found.play(way, first)?;
+    if !pairs {
+        return Ok(found);
+    }
+    let from = first.last().map_or(0, |(index, _)| index + 1);
+    for (index, place) in outcome.places.iter().enumerate().skip(from) {
+        for fault in faults_at(*place) {
+            let script: Script = first.iter().copied().chain([(index, fault)]).collect();
+            found.pairs += 1;
+            found.play(way, &script)?;
+        }
+    }
+    Ok(found)
+}
+
+impl Enumeration {
+    fn play(&mut self, way: Way, script: &Script) -> Result<Outcome, PlayError> {
+        let outcome = crate::play(&Scenario::single(way, script.clone()), false)?;
+        let mut violations = outcome.violations.clone();
+        // With one or two faults and nothing else, a post always goes out, unless nobody was promised that.
+        if outcome.accepted > 0 && outcome.publications != 1 && !outcome.states.contains_key("needs_review") {
+            violations.push(format!("{} posts at the platform, {:?}", outcome.publications, outcome.states));
+        }
+        if !violations.is_empty() {
+            self.violations.push((script.clone(), violations));
+        }
+        Ok(outcome)
+    }
+
+    /// Adds what another part has found.
+    pub fn add(&mut self, other: Self) {
+        self.effects = self.effects.max(other.effects);
+        self.singles += other.singles;
+        self.pairs += other.pairs;
+        self.violations.extend(other.violations);
+    }
+}
