@@ -18,7 +18,7 @@ use shared::{
         settings::{FacebookSettings, HostPolicy, SettingsError},
     },
     connectors::Connectors,
-    consume::Consumer,
+    consume::{Consumer, Pace},
     dispatch::Dispatcher,
     platform::Platform,
     publish::Publisher,
@@ -215,6 +215,7 @@ impl Parts {
             apps: self.apps(),
             connectors: self.cloud.connectors.clone(),
             transport: Arc::new(self.carriage()),
+            pace: Pace::default(),
             clock: self.clock.clone(),
             metrics: self.metrics(),
         }

@@ -136,11 +136,14 @@ pub async fn tick(cloud: &Cloud) {
 pub async fn sweep(cloud: &Cloud) {
     let parts = cloud.process(Function::Dispatch);
     let dispatcher = parts.dispatcher();
-    let _outcome = invoke(&parts.process, TICK_TIME, dispatcher.tick()).await;
+    let _outcome = invoke(&parts.process, TICK_TIME, dispatcher.sweep(0, 1)).await;
 }
 
 /// An operator moves the dead letters back from the console.
 pub async fn redrive(cloud: &Cloud) {
-    let source = "arn:aws:sqs:us-east-1:000000000000:publish-dead";
-    cloud.aws.call("AmazonSQS.StartMessageMoveTask", &json!({ "SourceArn": source })).await;
+    let request = json!({
+        "SourceArn": "arn:aws:sqs:us-east-1:000000000000:publish-dead",
+        "DestinationArn": "arn:aws:sqs:us-east-1:000000000000:publish",
+    });
+    cloud.aws.call("AmazonSQS.StartMessageMoveTask", &request).await;
 }

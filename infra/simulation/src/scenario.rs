@@ -97,9 +97,10 @@ impl Scenario {
         // Most runs are small, so that many differ; some are crowded.
         let size = random.u8(..100);
         let (tenants, posts, hours) = match size {
-            0..80 => (random.usize(1..=3), random.usize(1..=6), 2),
-            80..97 => (random.usize(1..=8), random.usize(6..=30), 24),
-            _ => (random.usize(4..=20), random.usize(60..=200), 72),
+            0..90 => (random.usize(1..=3), random.usize(1..=3), 2),
+            90..99 => (random.usize(1..=8), random.usize(4..=16), 24),
+            _ if random.u8(..100) < 25 => (random.usize(4..=20), random.usize(60..=200), 72),
+            _ => (random.usize(2..=12), random.usize(16..=40), 48),
         };
         let span = Duration::from_secs(hours * 3_600);
         let mut wishes: Vec<Wish> = Vec::with_capacity(posts);
