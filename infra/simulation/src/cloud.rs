@@ -187,6 +187,7 @@ impl Parts {
             store: self.store(),
             queue: self.queue(),
             connectors: self.cloud.connectors.clone(),
+            duplicate_window: None,
             clock: self.clock.clone(),
         }
     }

@@ -8,6 +8,7 @@ pub mod aws;
 pub mod callers;
 pub mod carriage;
 pub mod cloud;
+pub mod defects;
 pub mod delivery;
 pub mod enumerate;
 pub mod fault;

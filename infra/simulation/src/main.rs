@@ -11,7 +11,9 @@ use std::{
 };
 
 use clap::Parser;
+use shared::defect::Defect;
 use simulation::{
+    defects,
     enumerate::{self, Enumeration},
     scenario::{Scenario, Way},
     seeds::{self, Seeds},
@@ -36,6 +38,9 @@ struct Arguments {
     /// Plays every single fault at every effect of one publish, and every ordered pair, instead of seeds.
     #[arg(long, conflicts_with = "seeds")]
     enumerate: bool,
+    /// Gives the library one known defect after the other, and tells how many seeds it takes to find each.
+    #[arg(long, conflicts_with_all = ["enumerate", "seed"])]
+    defects: bool,
 }
 
 type Failure = Box<dyn Error + Send + Sync>;
@@ -45,6 +50,7 @@ fn main() -> ExitCode {
     let played = match arguments.seed {
         Some(seed) => one(seed),
         None if arguments.enumerate => all_pairs(),
+        None if arguments.defects => all_defects(arguments.seeds),
         None => many(&arguments),
     };
     match played {
@@ -116,6 +122,22 @@ fn left(played: u64, of: u64) -> f64 {
 
 fn minutes(time: Duration) -> String {
     format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)
+}
+
+fn all_defects(most: u64) -> Result<bool, Failure> {
+    let mut all = true;
+    for defect in Defect::ALL {
+        let found = defects::find(defect, most)?;
+        all &= found.is_some();
+        tell(&match found {
+            Some(found) => {
+                let first = found.violations.first().map_or("", String::as_str);
+                format!("{defect:?}: found by seed {}: {first}", found.seeds)
+            }
+            None => format!("{defect:?}: NOT FOUND in {most} seeds"),
+        });
+    }
+    Ok(all)
 }
 
 fn all_pairs() -> Result<bool, Failure> {

@@ -97,8 +97,8 @@ impl Scenario {
         // Most runs are small, so that many differ; some are crowded.
         let size = random.u8(..100);
         let (tenants, posts, hours) = match size {
-            0..90 => (random.usize(1..=3), random.usize(1..=3), 2),
-            90..99 => (random.usize(1..=8), random.usize(4..=16), 24),
+            0..92 => (random.usize(1..=3), random.usize(1..=2), 2),
+            92..99 => (random.usize(1..=8), random.usize(3..=12), 24),
             _ if random.u8(..100) < 25 => (random.usize(4..=20), random.usize(60..=200), 72),
             _ => (random.usize(2..=12), random.usize(16..=40), 48),
         };

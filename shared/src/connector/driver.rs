@@ -16,7 +16,10 @@ use super::{
     canonical::{canonical, sha256_hex},
     transport::{Cause, Transport, TransportError},
 };
-use crate::secret::{AccessToken, AppCredentials};
+use crate::{
+    defect::Defect,
+    secret::{AccessToken, AppCredentials},
+};
 
 // Bounds on conversations that a hostile or confused platform could keep going for ever.
 const MOST_FLOW_CALLS: usize = 250;
@@ -435,7 +438,9 @@ fn refused<E>(error: ConnectorError, effect: Effect, publish_left: bool) -> Ende
 fn unsent<E>(failure: CallFailed, effect: Effect, publish_left: bool, checkpoint: Checkpoint) -> Ended<E> {
     let is_unknown = publish_left
         || match (&failure, effect) {
-            (CallFailed::Transport(TransportError::NoAnswer(_)), Effect::Publish) => true,
+            (CallFailed::Transport(TransportError::NoAnswer(_)), Effect::Publish) => {
+                !Defect::RepeatsUnansweredPublishes.is_present()
+            }
             (
                 CallFailed::Transport(_) | CallFailed::Refused(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls,
                 _,

@@ -4,6 +4,7 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
 
 use super::Effect;
+use crate::defect::Defect;
 
 /// Who can do something about an error.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -110,8 +111,8 @@ impl ConnectorError {
     #[must_use]
     pub fn disposition(&self, effect: Effect) -> Disposition {
         let unless_published = |otherwise| match effect {
-            Effect::Publish => Disposition::ReadBack,
-            Effect::Read | Effect::Stage => otherwise,
+            Effect::Publish if !Defect::RepeatsUnansweredPublishes.is_present() => Disposition::ReadBack,
+            Effect::Publish | Effect::Read | Effect::Stage => otherwise,
         };
         match self {
             Self::Unauthorized(_) => Disposition::Reconnect,

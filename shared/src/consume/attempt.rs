@@ -11,6 +11,7 @@ use crate::{
         Act, Checkpoint, ConnectorError, Disposition, Prepared, Refusal,
         driver::{self, Calls, Ended, FirstRecord, FirstStep, Journal},
     },
+    defect::Defect,
     secret::{AccessToken, AppCredentials},
     store::{Claim, ClaimRequest, ConnectionState, Settled, Store, StoreError},
     target::{Intent, LogEntry, Settlement, Target},
@@ -53,7 +54,9 @@ impl Consumer {
         let keys = keys.and_then(|keys| self.unless_held(work, keys, now));
         let may_be_too_late = now > work.post.not_after && self.is_too_late(work, now).await?;
         let intent = match (&keys, &plan) {
-            (Ok(_), Ok(plan)) if !may_be_too_late => plan.intent().map(|intent| stamped(&intent, now)),
+            (Ok(_), Ok(plan)) if !may_be_too_late && !Defect::PublishesWithoutIntent.is_present() => {
+                plan.intent().map(|intent| stamped(&intent, now))
+            }
             _ => None,
         };
         let owner = Uuid::new_v4().simple().to_string();
@@ -144,7 +147,7 @@ impl Consumer {
             store: &self.store,
             tenant: work.tenant,
             target,
-            not_after: work.post.not_after,
+            not_after: target.not_after(work.post),
             clock: self.clock.as_ref(),
         };
         let ended = driver::run_publish(&mut calls, prepared, plan, record, &mut journal).await;
@@ -176,6 +179,9 @@ impl Consumer {
                 reason: None,
                 needs_owner: false,
             },
+            Ended::Unknown { cause } if Defect::BelievesListingsAtOnce.is_present() => {
+                Settlement::Unknown { until: now, reason: cause }
+            }
             Ended::Unknown { cause } => {
                 Settlement::Unknown { until: later(now, connector.settle_time()), reason: cause }
             }
@@ -349,6 +355,7 @@ impl Journal for Claimed<'_> {
         intent: Option<&driver::Intent>,
         checkpoint: &Checkpoint,
     ) -> Result<(), NotRecorded> {
+        let intent = intent.filter(|_| !Defect::PublishesWithoutIntent.is_present());
         let intent = intent.map(|intent| stamped(intent, self.clock.now()));
         match self.store.record_step(self.tenant, self.target, checkpoint, intent.as_ref()).await {
             Ok(Settled::Done) => Ok(()),

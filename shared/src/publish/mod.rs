@@ -20,6 +20,7 @@ use crate::{
     clock::Clock,
     connector::canonical::{canonical, sha256_hex},
     connectors::Connectors,
+    defect::Defect,
     http::{Caller, Request, Response},
     ids::PostId,
     post::{Planned, Post, default_not_after},
@@ -84,8 +85,8 @@ impl Publisher {
         let now = self.now();
         let fingerprint = request_fingerprint(&wanted);
         let id = match key {
-            Some(key) => post_id(&caller, &request.route, key),
-            None => PostId::new(),
+            Some(key) if !Defect::IgnoresIdempotencyKeys.is_present() => post_id(&caller, &request.route, key),
+            Some(_) | None => PostId::new(),
         };
         let validated = match validate::check(&self.store, &self.connectors, caller.tenant, &wanted, now).await? {
             Ok(validated) => validated,
@@ -101,6 +102,14 @@ impl Publisher {
                 return self.replay_or(&caller, id, &post.request_fingerprint, problem).await.map(Response::from);
             }
         };
+        if Defect::StoresBeforeSending.is_present() {
+            let jobs = jobs(&caller, &post, now);
+            let accepted = self.accept(&caller, post, notes, now).await?;
+            if !accepted.replayed {
+                self.enqueue(&jobs).await.map_err(|error| unsent(&error))?;
+            }
+            return Ok(accepted.into());
+        }
         if let Err(error) = self.enqueue(&jobs(&caller, &post, now)).await {
             self.take_back(&caller, id, notes).await;
             return Err(unsent(&error));

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Store, StoreError, from_row, millis, number, text, to_attribute};
 use crate::{
+    defect::Defect,
     ids::TargetId,
     post::{Post, TargetSpec},
     target::{Intent, State, Target},
@@ -74,8 +75,14 @@ impl Store {
             (attribute_not_exists(not_before) OR not_before <= :now)) OR \
             (#state = :running AND lease_until < :now))";
         // Only the first version of a post is claimed into being: an edit writes the rows that it concerns.
-        let condition =
+        let mut condition =
             if post.version == 1 { format!("attribute_not_exists(pk) OR ({ready})") } else { ready.to_owned() };
+        if Defect::ClaimsWhateverIsDelivered.is_present() {
+            condition.push_str(" OR attribute_exists(pk)");
+        }
+        if Defect::RestartsExpiredClaims.is_present() {
+            condition.push_str(" OR (#state = :running AND lease_until < :now)");
+        }
         let (set_intent, intent) = match intent {
             // An answered publish keeps its intent: its time and fingerprint are what a read-back would look for.
             Some(intent) => (", intent = if_not_exists(intent, :intent)", Some(to_attribute("intent", intent)?)),

@@ -11,6 +11,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::{Item, Store, StoreError, from_row, keys, millis, number, text, to_attribute, unavailable};
 use crate::{
     connector::{Act, Checkpoint, Refusal},
+    defect::Defect,
     ids::{KeyId, PostId, TargetId},
     post::{Post, TargetSpec},
     target::{Intent, Settlement, State, Target},
@@ -99,11 +100,14 @@ impl Store {
                     change.set("checkpoint", to_attribute("checkpoint", checkpoint)?);
                 }
                 change.set("attempts", number(claimed.attempts.saturating_sub(1)));
-                if *publish_answered {
+                if *publish_answered && !Defect::ForgetsAnsweredPublishes.is_present() {
                     change.set("intent.answered", AttributeValue::Bool(true));
                 } else {
                     change.remove(&["intent"]);
                 }
+            }
+            Settlement::Retrying { .. } if Defect::ForgetsAnsweredPublishes.is_present() => {
+                change.remove(&["intent", "checkpoint"]);
             }
             // What was prepared is still there: the next attempt goes on from it.
             Settlement::Retrying { .. } => change.remove(&["intent"]),
@@ -131,7 +135,7 @@ impl Store {
             | Settlement::Failed(_)
             | Settlement::Expired(_) => settlement.until(),
         };
-        if let Some(until) = goes_on {
+        if let Some(until) = goes_on.filter(|_| !Defect::ForgetsReminders.is_present()) {
             change.set("not_before", millis(until));
             change.set("due_shard", text(keys::due_targets(claimed.post)));
             // What waits longer than a message can is sent by dispatch alone, and then in time.
@@ -173,13 +177,16 @@ impl Store {
         change.set("connection", text(spec.connection));
         change.set("destination", text(&spec.destination));
         change.set("created_at", millis(post.created_at));
+        let mut condition = "attribute_not_exists(pk) OR (version = :set_version AND attribute_not_exists(intent) AND \
+             #state IN (:scheduled, :queued, :waiting, :retrying))"
+            .to_owned();
+        if Defect::CancelsRunningTargets.is_present() {
+            condition.push_str(" OR attribute_exists(lease_until)");
+        }
         let builder = change
             .apply_with(self.update_target(tenant, post.created_at, post.id, target), "ADD fence :one")
             .expression_attribute_values(":one", number(1))
-            .condition_expression(
-                "attribute_not_exists(pk) OR (version = :set_version AND attribute_not_exists(intent) AND \
-                 #state IN (:scheduled, :queued, :waiting, :retrying))",
-            );
+            .condition_expression(condition);
         let builder = [State::Scheduled, State::Queued, State::Waiting, State::Retrying]
             .into_iter()
             .fold(builder, |builder, state| {
@@ -217,8 +224,12 @@ impl Store {
 
     /// An update that only the holder of the claim can make.
     fn update_claimed(&self, tenant: Tenant, claimed: &Target) -> UpdateItemFluentBuilder {
+        let mut condition = "fence = :fence AND #state IN (:held_running, :held_unknown)".to_owned();
+        if Defect::IgnoresTheFence.is_present() {
+            condition.push_str(" OR attribute_exists(pk)");
+        }
         self.update_target(tenant, claimed.created_at, claimed.post, claimed.target)
-            .condition_expression("fence = :fence AND #state IN (:held_running, :held_unknown)")
+            .condition_expression(condition)
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":fence", number(claimed.fence))
             .expression_attribute_values(":held_running", text(State::Running.name()))
