@@ -271,7 +271,7 @@ impl Consumer {
     ) -> Result<Verdict, StoreError> {
         let now = self.clock.now();
         // What waits past its end would only learn then that it is too late.
-        let settlement = settlement.no_later_than(later(work.post.not_after, SignedDuration::from_secs(1)));
+        let settlement = settlement.no_later_than(later(target.not_after(work.post), SignedDuration::from_secs(1)));
         if (settlement.reason().is_some() || settlement.until().is_some()) && !repeats(target, &settlement) {
             self.store.log(work.tenant, target.post, &entry(target, &settlement, now)).await?;
         }

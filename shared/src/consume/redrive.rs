@@ -17,7 +17,7 @@ impl Consumer {
             // Boxed: it is rare, and every job would carry its size.
             Box::pin(self.revive(work, fence)).await?;
         }
-        self.attempt(work).await
+        Box::pin(self.attempt(work)).await
     }
 
     /// Sends the target back to work if it still is the dead letter that the message tells of. Any other message about a

@@ -210,7 +210,6 @@ impl Store {
         let failed = wish.failed;
         let mut change = Change::new(wish.to.state(), wish.now);
         change.set("owner", text(wish.owner));
-        change.remove(&["attention_group", "attention_at"]);
         match wish.to {
             RedriveTo::Published(published) => {
                 change.set("remote_id", text(&published.remote_id));
