@@ -38,6 +38,27 @@ const LONGEST_BACKOFF: Duration = Duration::from_secs(1);
 /// What opening the first connection may cost before the function starts without it.
 const WARM_UP_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// A client of one service.
+#[cfg(not(feature = "simulation"))]
+macro_rules! client {
+    ($service:ident, $config:expr) => {
+        $service::Client::new($config)
+    };
+}
+
+/// A client of one service, whose retries have a budget of their own. Outside a simulation all clients of a process share
+/// one; a simulation has many processes in one, and histories one after the other.
+#[cfg(feature = "simulation")]
+macro_rules! client {
+    ($service:ident, $config:expr) => {
+        $service::Client::from_conf(
+            $service::config::Builder::from($config)
+                .retry_partition(aws_smithy_runtime::client::retries::RetryPartition::custom("process").build())
+                .build(),
+        )
+    };
+}
+
 /// Builds each client when it is first asked for; all of them share connections and TLS.
 #[derive(Debug)]
 pub struct Clients {
@@ -91,22 +112,22 @@ impl Clients {
 
     /// DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
-        self.dynamodb.get_or_init(|| aws_sdk_dynamodb::Client::new(&self.config)).clone()
+        self.dynamodb.get_or_init(|| client!(aws_sdk_dynamodb, &self.config)).clone()
     }
 
     /// KMS.
     pub fn kms(&self) -> aws_sdk_kms::Client {
-        self.kms.get_or_init(|| aws_sdk_kms::Client::new(&self.config)).clone()
+        self.kms.get_or_init(|| client!(aws_sdk_kms, &self.config)).clone()
     }
 
     /// Secrets Manager.
     pub fn secrets_manager(&self) -> aws_sdk_secretsmanager::Client {
-        self.secrets_manager.get_or_init(|| aws_sdk_secretsmanager::Client::new(&self.config)).clone()
+        self.secrets_manager.get_or_init(|| client!(aws_sdk_secretsmanager, &self.config)).clone()
     }
 
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
-        self.sqs.get_or_init(|| aws_sdk_sqs::Client::new(&self.config)).clone()
+        self.sqs.get_or_init(|| client!(aws_sdk_sqs, &self.config)).clone()
     }
 
     /// Does during INIT, where the CPU is not yet throttled, what the first event would pay for: seeds the random number

@@ -24,6 +24,8 @@ use crate::{
 
 /// When every run begins.
 const START: &str = "2026-03-28T21:00:00Z";
+/// The table is swept once a day.
+const DAY: Duration = Duration::from_secs(24 * 3_600);
 /// A run that is not at rest after so many steps goes round in circles.
 const MOST_STEPS: usize = 400_000;
 /// How long after the last fault everything must have ended: a read-back asks for a day before a person must.
@@ -129,6 +131,9 @@ impl<'a> Run<'a> {
             if let Some(cancel) = wish.cancel {
                 run.at(wish.at + cancel, Event::Cancel(index));
             }
+        }
+        if run.loses_messages() {
+            run.at(DAY, Event::Sweep);
         }
         run
     }
@@ -261,7 +266,11 @@ impl<'a> Run<'a> {
         });
     }
 
+    /// While things go wrong there is a sweep each day; those after that are counted where they are asked for.
     fn sweep(&mut self) {
+        if self.cloud.time.elapsed() < jiff::SignedDuration::try_from(self.ends()).unwrap_or_default() {
+            self.at(DAY, Event::Sweep);
+        }
         let cloud = self.cloud.clone();
         self.running.spawn(async move {
             delivery::sweep(&cloud).await;
@@ -328,14 +337,16 @@ impl<'a> Run<'a> {
             return true;
         }
         let over = self.cloud.time.elapsed() > self.limit();
+        // What an operator and the sweep do about the rest, they do when nothing goes wrong any more.
+        let calm = self.ends().saturating_sub(Duration::try_from(self.cloud.time.elapsed()).unwrap_or_default());
         if !over && self.moved < 3 && !self.cloud.aws.dead_letters().is_empty() {
             self.moved += 1;
-            self.at(Duration::from_secs(60), Event::Redrive);
+            self.at(calm + Duration::from_secs(60), Event::Redrive);
             return false;
         }
-        if !over && self.swept < 4 && (self.moved > 0 || self.loses_messages()) {
+        if !over && self.swept < 3 && (self.moved > 0 || self.loses_messages()) {
             self.swept += 1;
-            self.at(Duration::from_secs(3_600), Event::Sweep);
+            self.at(calm + Duration::from_secs(3_600), Event::Sweep);
             return false;
         }
         for target in open {
@@ -351,12 +362,16 @@ impl<'a> Run<'a> {
         }
     }
 
-    fn limit(&self) -> jiff::SignedDuration {
-        let ends = match &self.scenario.plan {
+    /// When the last thing goes wrong.
+    fn ends(&self) -> Duration {
+        match &self.scenario.plan {
             Plan::Script(_) => Duration::ZERO,
             Plan::Random(_, ends) => *ends,
-        };
-        jiff::SignedDuration::try_from(ends + PATIENCE).unwrap_or(jiff::SignedDuration::MAX)
+        }
+    }
+
+    fn limit(&self) -> jiff::SignedDuration {
+        jiff::SignedDuration::try_from(self.ends() + PATIENCE).unwrap_or(jiff::SignedDuration::MAX)
     }
 }
 

@@ -102,8 +102,8 @@ impl fmt::Display for Totals {
         for (mishap, count) in &self.mishaps {
             writeln!(formatter, "mishap {:<20}{count:>8}", mishap.name())?;
         }
-        writeln!(formatter, "duplicates (I1)        {:>12}", self.broken("I1"))?;
-        writeln!(formatter, "lost (I2)              {:>12}", self.broken("I2"))?;
+        writeln!(formatter, "duplicates (I1)        {:>12}", self.broken("I1:"))?;
+        writeln!(formatter, "lost (I2)              {:>12}", self.broken("I2:"))?;
         write!(formatter, "seeds with a violation {:>12}", self.violations.len())
     }
 }
