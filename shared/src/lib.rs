@@ -14,9 +14,6 @@ pub mod connector;
 pub mod connectors;
 pub mod consume;
 pub mod content;
-#[cfg(not(feature = "simulation"))]
-mod defect;
-#[cfg(feature = "simulation")]
 pub mod defect;
 pub mod dispatch;
 pub mod health;

@@ -15,7 +15,7 @@ use shared::{
     telemetry::Function,
 };
 
-use crate::{cloud::Cloud, delivery::invoke, scenario::Wish, tenants::Tenants};
+use crate::{cloud::Cloud, delivery::invoke, scenario::Wish, tenants::Tenants, time};
 
 /// What API Gateway waits.
 const GATEWAY: Duration = Duration::from_secs(29);
@@ -101,7 +101,7 @@ impl Caller {
                 Some(Err(_)) => return,
                 None => {}
             }
-            tokio::time::sleep(Duration::from_secs(u64::from(2 + turn * 3))).await;
+            time::pass(Duration::from_secs(u64::from(2 + turn * 3))).await;
         }
     }
 
@@ -126,7 +126,7 @@ impl Caller {
                 Some(Err(_)) => return,
                 None => {}
             }
-            tokio::time::sleep(Duration::from_secs(5)).await;
+            time::pass(Duration::from_secs(5)).await;
         }
     }
 
@@ -217,11 +217,11 @@ impl Caller {
         if method == "POST" {
             let parts = self.cloud.process(Function::Publish);
             let publisher = parts.publisher();
-            invoke(&parts.process, GATEWAY, publisher.handle(request)).await
+            Box::pin(invoke(&parts.process, GATEWAY, publisher.handle(request))).await
         } else {
             let parts = self.cloud.process(Function::Api);
             let reader = parts.reader();
-            invoke(&parts.process, GATEWAY, reader.handle(request)).await
+            Box::pin(invoke(&parts.process, GATEWAY, reader.handle(request))).await
         }
     }
 }

@@ -86,8 +86,7 @@ pub async fn invoke<T>(process: &Arc<Process>, limit: Duration, work: impl Futur
 
 /// A batch, and the answer to the queue.
 pub async fn consume(cloud: &Cloud, process: &Arc<Process>, consumer: &Arc<Consumer>, messages: Vec<Message>) {
-    let batch = messages.iter().map(copy).collect();
-    let Some(returned) = invoke(process, TIME, consumer.batch(batch, TIME)).await else { return };
+    let Some(returned) = invoke(process, TIME, consumer.batch(messages.clone(), TIME)).await else { return };
     for message in messages.iter().filter(|message| !returned.contains(&message.id)) {
         if !cloud.plane.mishap(Mishap::LostAcknowledgement) {
             delete(cloud, message).await;
@@ -106,16 +105,10 @@ pub async fn receive(cloud: &Cloud) -> Vec<Message> {
     messages.iter().filter_map(message).collect()
 }
 
-fn message(received: &Value) -> Option<Message> {
-    let field = |name: &str| received.get(name)?.as_str().map(str::to_owned);
-    let receives = received.get("Attributes")?.get("ApproximateReceiveCount")?.as_str()?.parse().ok()?;
+fn message(delivered: &Value) -> Option<Message> {
+    let field = |name: &str| delivered.get(name)?.as_str().map(str::to_owned);
+    let receives = delivered.get("Attributes")?.get("ApproximateReceiveCount")?.as_str()?.parse().ok()?;
     Some(Message { id: field("MessageId")?, receipt_handle: field("ReceiptHandle")?, receives, body: field("Body")? })
-}
-
-/// The same message once more.
-#[must_use]
-pub fn copy(message: &Message) -> Message {
-    message.clone()
 }
 
 /// Deletes a message.

@@ -1,5 +1,13 @@
 //! Every fault at every effect of one publish, and every ordered pair of them.
 
+use std::{
+    sync::{
+        Mutex, PoisonError,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
+};
+
 use crate::{
     fault::{Fault, Place},
     run::Outcome,
@@ -15,8 +23,6 @@ pub type PlayError = Box<dyn std::error::Error + Send + Sync>;
 /// How many scripts were played, and which of them showed something.
 #[derive(Debug, Clone, Default)]
 pub struct Enumeration {
-    /// Effects of the run in which nothing goes wrong.
-    pub effects: usize,
     /// Runs with one fault.
     pub singles: usize,
     /// Runs with two.
@@ -38,6 +44,33 @@ pub fn singles(way: Way) -> Result<Vec<Script>, PlayError> {
     let calm = crate::play(&Scenario::single(way, Vec::new()), false)?;
     let scripts = calm.places.iter().enumerate();
     Ok(scripts.flat_map(|(index, place)| faults_at(*place).map(move |fault| vec![(index, fault)])).collect())
+}
+
+/// Plays every single fault of one way to publish, and every ordered pair, on several threads.
+///
+/// # Errors
+/// A run could not be set up.
+pub fn all(way: Way, threads: usize) -> Result<Enumeration, PlayError> {
+    let scripts = singles(way)?;
+    let next = AtomicUsize::new(0);
+    let parts: Mutex<Vec<Result<Enumeration, PlayError>>> = Mutex::default();
+    let work = || {
+        while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
+            let part = after(way, script, true);
+            parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
+        }
+    };
+    thread::scope(|scope| {
+        for _ in 0..threads.max(1) {
+            scope.spawn(work);
+        }
+    });
+    let mut all = Enumeration::default();
+    for part in parts.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        all.add(part?);
+    }
+    all.violations.sort();
+    Ok(all)
 }
 
 /// Plays one script, and with `pairs` every script that has one more fault after it.
@@ -77,7 +110,6 @@ impl Enumeration {
 
     /// Adds what another part has found.
     pub fn add(&mut self, other: Self) {
-        self.effects = self.effects.max(other.effects);
         self.singles += other.singles;
         self.pairs += other.pairs;
         self.violations.extend(other.violations);

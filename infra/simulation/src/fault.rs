@@ -174,7 +174,8 @@ impl Mix {
             }
         }
         if random.u8(..100) < 15 {
-            let place = [Place::DynamoDb, Place::Sqs, Place::Keys, Place::Platform][random.usize(..4)];
+            let places = [Place::DynamoDb, Place::Sqs, Place::Keys, Place::Platform];
+            let place = random.choice(places).unwrap_or(Place::Platform);
             let begins = span.mul_f64(random.f64());
             mix.outages.push((place, begins, Duration::from_secs(random.u64(5..7_200))));
         }

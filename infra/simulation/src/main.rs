@@ -13,8 +13,7 @@ use std::{
 use clap::Parser;
 use shared::defect::Defect;
 use simulation::{
-    defects,
-    enumerate::{self, Enumeration},
+    defects, enumerate,
     scenario::{Scenario, Way},
     seeds::{self, Seeds},
 };
@@ -47,11 +46,12 @@ type Failure = Box<dyn Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
+    let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let played = match arguments.seed {
         Some(seed) => one(seed),
-        None if arguments.enumerate => all_pairs(),
+        None if arguments.enumerate => all_pairs(threads),
         None if arguments.defects => all_defects(arguments.seeds),
-        None => many(&arguments),
+        None => many(&arguments, threads),
     };
     match played {
         Ok(true) => ExitCode::SUCCESS,
@@ -85,13 +85,11 @@ fn one(seed: u64) -> Result<bool, Failure> {
     Ok(outcome.violations.is_empty())
 }
 
-#[expect(clippy::disallowed_methods, reason = "measures how long the program takes, nothing that is simulated")]
-fn many(arguments: &Arguments) -> Result<bool, Failure> {
+fn many(arguments: &Arguments, threads: usize) -> Result<bool, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_interrupt(&stop)?;
     let began = Instant::now();
     let told = AtomicU64::new(0);
-    let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let seeds = Seeds { first: arguments.first, count: arguments.seeds, threads };
     let totals = seeds::play(seeds, &stop, |played| {
         let elapsed = began.elapsed();
@@ -140,13 +138,10 @@ fn all_defects(most: u64) -> Result<bool, Failure> {
     Ok(all)
 }
 
-fn all_pairs() -> Result<bool, Failure> {
+fn all_pairs(threads: usize) -> Result<bool, Failure> {
     let mut in_order = true;
     for way in Way::ALL {
-        let mut all = Enumeration::default();
-        for script in enumerate::singles(way)? {
-            all.add(enumerate::after(way, &script, true)?);
-        }
+        let all = enumerate::all(way, threads)?;
         tell(&format!("{way:?}: {} singles and {} ordered pairs", all.singles, all.pairs));
         for (script, violations) in all.violations.iter().take(20) {
             tell(&format!("VIOLATION {script:?}: {violations:?}"));

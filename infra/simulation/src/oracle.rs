@@ -88,14 +88,14 @@ impl Oracle {
     }
 
     /// A platform took a post.
-    pub fn published(&self, publication: Publication) {
+    pub fn published(&self, publication: &Publication) {
         let mut notes = self.notes();
         let mark = (publication.destination.clone(), publication.text.clone());
         let allowance = notes.allowances.get(&mark).cloned().unwrap_or_default();
         notes.publications.push(publication.clone());
         let same = |other: &&Publication| other.destination == mark.0 && other.text == mark.1;
         let count = notes.publications.iter().filter(same).count();
-        let Publication { at, text, .. } = &publication;
+        let Publication { at, text, .. } = publication;
         if count > allowance.posts {
             notes
                 .violations

@@ -10,23 +10,23 @@ use std::{
     time::Duration,
 };
 
-use tokio::time::{Instant, sleep};
+use tokio::time::Instant;
 
 use crate::{
     fault::{Fault, Mishap, Mix, Place},
     process::Process,
-    time::Time,
+    time::{Time, pass},
 };
 
 /// What a call would do, once it is let through.
 pub type Performing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// How long a frozen process stands still: longer than any claim holds.
-const FREEZE: Duration = Duration::from_secs(120);
+const FREEZE: Duration = Duration::from_mins(2);
 /// A late effect comes within the time that a platform is given to settle.
 const LATEST: u64 = 20_000;
 /// Longer than any caller waits.
-const NEVER_ANSWERED: Duration = Duration::from_secs(60);
+const NEVER_ANSWERED: Duration = Duration::from_mins(1);
 
 /// Why a call has no proper answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -226,7 +226,7 @@ impl Plane {
             let fault = fault.map_or("", Fault::name);
             format!("{index:>5} {:<12} {name} {fault}", process.name)
         });
-        sleep(Duration::from_millis(latency)).await;
+        pass(Duration::from_millis(latency)).await;
         let Some(fault) = fault else {
             let answer = perform.await;
             process.thaw().await;
@@ -247,14 +247,14 @@ impl Plane {
             Fault::Late => {
                 let after = Duration::from_millis(3_000 + self.chance(LATEST - 3_000));
                 tokio::spawn(async move {
-                    sleep(after).await;
+                    pass(after).await;
                     perform.await;
                 });
-                sleep(NEVER_ANSWERED).await;
+                pass(NEVER_ANSWERED).await;
                 Err(Lost::After)
             }
             Fault::Slow => {
-                sleep(Duration::from_millis(200 + self.chance(4_000))).await;
+                pass(Duration::from_millis(200 + self.chance(4_000))).await;
                 Ok(perform.await)
             }
             Fault::CrashBefore => {
@@ -280,9 +280,8 @@ fn random_fault(mix: &Mix, place: Place, elapsed: Duration, random: &mut fastran
         *at == place && elapsed >= *begins && elapsed < *begins + *lasts
     };
     if mix.outages.iter().any(out) {
-        return Some([Fault::FailBefore, Fault::Throttle, Fault::ErrorBefore][random.usize(..3)])
-            .filter(|fault| fault.strikes(place))
-            .or(Some(Fault::FailBefore));
+        let drawn = random.choice([Fault::FailBefore, Fault::Throttle, Fault::ErrorBefore]);
+        return drawn.filter(|fault| fault.strikes(place)).or(Some(Fault::FailBefore));
     }
     let drawn = random.u16(..1000);
     let mut below = 0;

@@ -100,7 +100,7 @@ impl Platforms {
         if is_model {
             let (answer, publication) = self.model().answer(&request, self.time.now());
             if let Some(publication) = publication {
-                self.oracle.published(publication);
+                self.oracle.published(&publication);
             }
             return Some(answer);
         }
@@ -113,7 +113,7 @@ impl Platforms {
             && answer.status.is_success()
             && let Some(remote_id) = answer.json().as_ref().and_then(remote_id)
         {
-            self.oracle.published(Publication { destination, text, remote_id, at: self.time.now() });
+            self.oracle.published(&Publication { destination, text, remote_id, at: self.time.now() });
         }
         Some(answer)
     }

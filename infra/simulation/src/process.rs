@@ -7,6 +7,8 @@ use std::sync::{
 
 use tokio::{sync::Notify, time::Instant};
 
+use crate::time;
+
 /// One execution environment.
 #[derive(Debug)]
 pub struct Process {
@@ -54,7 +56,7 @@ impl Process {
         loop {
             let frozen = *self.frozen_until.lock().unwrap_or_else(PoisonError::into_inner);
             match frozen {
-                Some(until) if until > Instant::now() => tokio::time::sleep_until(until).await,
+                Some(until) if until > Instant::now() => time::until(until).await,
                 Some(_) | None => return,
             }
         }

@@ -12,24 +12,24 @@ use shared::{consume::Message, telemetry::Function};
 use tokio::{task::JoinSet, time::Instant};
 
 use crate::{
-    callers::{Accepted, Caller},
+    callers::Caller,
     cloud::{Cloud, SetUpError},
     delivery::{self, Delivery, Slot},
     fault::{Fault, Mishap},
     plane::{Plan, Plane},
     scenario::Scenario,
     tenants::{self, Tenants},
-    verdict,
+    time, verdict,
 };
 
 /// When every run begins.
 const START: &str = "2026-03-28T21:00:00Z";
 /// The table is swept once a day.
-const DAY: Duration = Duration::from_secs(24 * 3_600);
+const DAY: Duration = Duration::from_hours(24);
 /// A run that is not at rest after so many steps goes round in circles.
 const MOST_STEPS: usize = 400_000;
 /// How long after the last fault everything must have ended: a read-back asks for a day before a person must.
-const PATIENCE: Duration = Duration::from_secs(3 * 24 * 3_600);
+const PATIENCE: Duration = Duration::from_hours(3 * 24);
 
 /// What a run has shown.
 #[derive(Debug, Clone, Default)]
@@ -155,15 +155,18 @@ impl<'a> Run<'a> {
             let next = self.next();
             let Some(next) = next else {
                 if self.running.is_empty() {
-                    if self.at_rest() { return } else { continue }
+                    if self.at_rest() {
+                        return;
+                    }
+                } else {
+                    self.join().await;
                 }
-                self.join().await;
                 continue;
             };
             tokio::select! {
                 biased;
-                Some(done) = self.running.join_next() => self.finished(done.ok()),
-                () = tokio::time::sleep_until(next) => {}
+                Some(done) = self.running.join_next() => self.finished(done.ok().as_ref()),
+                () = time::until(next) => {}
             }
         }
         self.cloud.oracle.violated("liveness", "the run does not come to rest");
@@ -171,14 +174,14 @@ impl<'a> Run<'a> {
 
     async fn join(&mut self) {
         if let Some(done) = self.running.join_next().await {
-            self.finished(done.ok());
+            self.finished(done.ok().as_ref());
         }
     }
 
-    fn finished(&mut self, done: Option<Done>) {
+    fn finished(&mut self, done: Option<&Done>) {
         match done {
             Some(Done::Consumed(slot)) => {
-                if let Some(slot) = self.slots.get_mut(slot) {
+                if let Some(slot) = self.slots.get_mut(*slot) {
                     slot.busy = false;
                 }
             }
@@ -296,9 +299,9 @@ impl<'a> Run<'a> {
                 }
                 if self.cloud.plane.mishap(Mishap::Duplicate) {
                     let after = Duration::from_millis(self.cloud.plane.chance(90_000));
-                    self.at(after, Event::Deliver(Delivery { message: delivery::copy(&message) }));
+                    self.at(after, Event::Deliver(Delivery { message: message.clone() }));
                 }
-                kept.push(delivery::copy(&message));
+                kept.push(message.clone());
             }
             if !kept.is_empty() {
                 self.deliver(kept);
@@ -311,7 +314,7 @@ impl<'a> Run<'a> {
     }
 
     /// Hands messages to a consumer; Lambda starts another where all are at work.
-    fn deliver(&mut self, messages: Vec<Delivered>) {
+    fn deliver(&mut self, messages: Vec<Message>) {
         let idle = self.slots.iter().position(|slot| !slot.busy);
         let index = idle.unwrap_or_else(|| {
             self.slots.push(Slot::default());
@@ -341,12 +344,12 @@ impl<'a> Run<'a> {
         let calm = self.ends().saturating_sub(Duration::try_from(self.cloud.time.elapsed()).unwrap_or_default());
         if !over && self.moved < 3 && !self.cloud.aws.dead_letters().is_empty() {
             self.moved += 1;
-            self.at(calm + Duration::from_secs(60), Event::Redrive);
+            self.at(calm + Duration::from_mins(1), Event::Redrive);
             return false;
         }
         if !over && self.swept < 3 && (self.moved > 0 || self.loses_messages()) {
             self.swept += 1;
-            self.at(calm + Duration::from_secs(3_600), Event::Sweep);
+            self.at(calm + Duration::from_hours(1), Event::Sweep);
             return false;
         }
         for target in open {
@@ -374,8 +377,3 @@ impl<'a> Run<'a> {
         jiff::SignedDuration::try_from(self.ends() + PATIENCE).unwrap_or(jiff::SignedDuration::MAX)
     }
 }
-
-/// A message as a consumer gets it.
-pub type Delivered = Message;
-/// Posts that were accepted.
-pub type AcceptedPosts = Vec<Accepted>;

@@ -122,7 +122,7 @@ impl Scenario {
         }
         let mix = Mix::random(&mut random, span);
         let consumers = random.usize(1..=4);
-        Self { seed, tenants, consumers, wishes, plan: Plan::Random(mix, span + Duration::from_secs(1_800)) }
+        Self { seed, tenants, consumers, wishes, plan: Plan::Random(mix, span + Duration::from_mins(30)) }
     }
 }
 
@@ -130,7 +130,7 @@ fn wish(random: &mut fastrand::Rng, tenants: usize, number: usize, span: Duratio
     let tenant = random.usize(..tenants);
     let mut ways: Vec<Way> = Way::ALL.into_iter().filter(|_| random.u8(..100) < 40).collect();
     if ways.is_empty() {
-        ways.push(Way::ALL[random.usize(..3)]);
+        ways.extend(random.choice(Way::ALL));
     }
     let seconds = |random: &mut fastrand::Rng, most: u64| Duration::from_secs(random.u64(1..=most));
     let ahead = (random.u8(..100) < 40).then(|| {

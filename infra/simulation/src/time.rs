@@ -4,6 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 use shared::clock::Clock;
 use tokio::time::Instant;
 
+/// Lets time pass. All waiting of a run goes through here: its clock moves on by itself as soon as nobody can do anything.
+#[expect(clippy::disallowed_methods, reason = "nothing waits for real on a paused clock")]
+pub async fn pass(time: std::time::Duration) {
+    tokio::time::sleep(time).await;
+}
+
+/// Lets time pass until then.
+pub async fn until(when: Instant) {
+    tokio::time::sleep_until(when).await;
+}
+
 /// The one true time of a run.
 #[derive(Debug, Clone, Copy)]
 pub struct Time {

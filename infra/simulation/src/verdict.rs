@@ -21,7 +21,7 @@ const MOST_CLAIMS: i64 = 10;
 struct Row {
     settled: Settled,
     post: String,
-    row: Value,
+    stored: Value,
 }
 
 /// The targets of accepted posts that have not ended.
@@ -58,7 +58,7 @@ fn rows(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, accepted: &[
             by_person: false,
             has_twin: wish.twin,
         };
-        Some(Row { settled, post, row })
+        Some(Row { settled, post, stored: row })
     };
     let targets = cloud.aws.state().into_iter().filter(|(key, _)| key.0.contains("#DAY#"));
     targets.filter_map(|(_, value)| row(value)).collect()
@@ -70,7 +70,7 @@ pub async fn of(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, acce
     let targets: Vec<Settled> = rows.iter().map(|row| row.settled.clone()).collect();
     cloud.oracle.settled(&targets);
     for row in &rows {
-        if number(&row.row, "attempts").is_some_and(|attempts| attempts > MOST_CLAIMS) {
+        if number(&row.stored, "attempts").is_some_and(|attempts| attempts > MOST_CLAIMS) {
             cloud.oracle.violated("I10", &format!("{:?} was attempted too often", row.settled.mark));
         }
     }
@@ -98,7 +98,7 @@ pub async fn of(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, acce
 /// No token stands anywhere in the open: not in a table, not in a message.
 async fn scan_for_secrets(cloud: &Cloud, tenants: &Arc<Tenants>) {
     let vault = cloud.aws.call("DynamoDB_20120810.Scan", &json!({ "TableName": "Vault" })).await.to_string();
-    let state = Value::from_iter(cloud.aws.state().into_iter().map(|(key, row)| (key.1, row))).to_string();
+    let state = cloud.aws.state().into_iter().map(|(key, row)| (key.1, row)).collect::<Value>().to_string();
     let messages = cloud.aws.messages().join("\n");
     for (place, text) in [("the vault", vault), ("the table", state), ("a message", messages)] {
         if tenants.secrets.iter().any(|secret| text.contains(secret)) {

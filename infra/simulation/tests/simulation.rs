@@ -1,0 +1,83 @@
+//! Every fault at every effect and every ordered pair, thousands of seeds, and the defects that must be found.
+#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+
+use std::sync::atomic::AtomicBool;
+
+use shared::defect::Defect;
+use simulation::{
+    defects, enumerate,
+    fault::{Fault, Mishap},
+    scenario::{Scenario, Way},
+    seeds::{self, Seeds},
+};
+
+/// How many random histories every test run plays.
+const SEEDS: u64 = 2_000;
+/// No defect may hide for longer.
+const MOST_SEEDS: u64 = 400;
+
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn holds(way: Way) {
+    let all = enumerate::all(way, threads()).unwrap();
+    assert!(all.singles > 50 && all.pairs > 1_000, "{} singles, {} pairs", all.singles, all.pairs);
+    assert!(all.violations.is_empty(), "{} scripts, such as {:#?}", all.violations.len(), all.violations.first());
+}
+
+#[test]
+fn f33_every_fault_and_every_ordered_pair_leaves_a_post_of_one_call_out_once() {
+    holds(Way::OneCall);
+}
+
+#[test]
+fn f33_f38_every_fault_and_every_ordered_pair_leaves_a_post_in_stages_out_once() {
+    holds(Way::Staged);
+}
+
+#[test]
+fn f33_f39_every_fault_and_every_ordered_pair_leaves_a_post_that_is_watched_out_once() {
+    holds(Way::Polled);
+}
+
+#[test]
+fn f13_f23_f66_thousands_of_histories_keep_every_promise() {
+    let totals =
+        seeds::play(Seeds { first: 1, count: SEEDS, threads: threads() }, &AtomicBool::new(false), |_| {}).unwrap();
+    assert!(totals.violations.is_empty(), "{:#?}", totals.violations.first());
+    assert_eq!((totals.seeds, totals.repeated), (SEEDS, SEEDS / 100));
+    // Each kind of fault and mishap has been there, or the histories prove nothing about it.
+    for fault in Fault::ALL {
+        assert!(totals.faults.get(&fault).is_some_and(|count| *count > 20), "{}", fault.name());
+    }
+    for mishap in Mishap::ALL {
+        assert!(totals.mishaps.get(&mishap).is_some_and(|count| *count > 20), "{}", mishap.name());
+    }
+    assert!(totals.unknowns.0 > 100 && totals.publications > SEEDS, "{totals}");
+}
+
+#[test]
+fn every_known_defect_is_found() {
+    for defect in Defect::ALL {
+        let found = defects::find(defect, MOST_SEEDS).unwrap();
+        assert!(found.is_some(), "{defect:?} was not found in {MOST_SEEDS} seeds");
+    }
+}
+
+#[test]
+fn the_same_seed_has_the_same_history() {
+    for seed in [3, 7, 44] {
+        let scenario = Scenario::random(seed);
+        let (one, other) = (simulation::play(&scenario, true).unwrap(), simulation::play(&scenario, true).unwrap());
+        assert_eq!(one.lines, other.lines);
+        assert_eq!(one.trace, other.trace);
+    }
+}
+
+#[test]
+fn other_seeds_have_other_histories() {
+    let traces: std::collections::BTreeSet<u64> =
+        (1..=20).map(|seed| simulation::play(&Scenario::random(seed), false).unwrap().trace).collect();
+    assert_eq!(traces.len(), 20);
+}
