@@ -219,6 +219,32 @@ async fn f66_a_clock_that_is_ahead_does_not_take_over_what_is_about_to_be_publis
 }
 
 #[tokio::test]
+async fn f14_a_message_that_comes_back_during_its_own_work_waits_for_the_claim() {
+    let world = World::start().await;
+    let connection = world.connected().await;
+    let id = world.accept(&connection, "still at it").await;
+    // Hidden for two seconds only, and the work takes longer.
+    let messages = world.receive(&world.publish_queue, 2).await;
+    let sandbox = world.sandbox();
+    let gate = Arc::new(Gated { inner: sandbox.transport.clone(), open: Semaphore::new(0) });
+    let one = Arc::new(Consumer { transport: gate.clone(), ..sandbox });
+    let first = messages.clone();
+    let at_work = tokio::spawn(async move { one.batch(first, Duration::from_secs(20)).await });
+    while world.state(&id).await != "running" {
+        tokio::task::yield_now().await;
+    }
+    world.advance(3);
+    let again = world.receive(&world.publish_queue, 2).await;
+    assert_eq!((again.len(), again[0].id.as_str()), (1, messages[0].id.as_str()));
+    let returned = Arc::new(world.sandbox()).batch(again, Duration::from_secs(20)).await;
+    assert_eq!((returned.len(), world.page().len()), (1, 0), "it waits for the claim");
+    gate.open.add_permits(1);
+    assert!(at_work.await.unwrap().is_empty());
+    pass(&world, 3).await;
+    assert_eq!((world.state(&id).await.as_str(), world.page().len()), ("published", 1));
+}
+
+#[tokio::test]
 async fn f86_what_a_newer_build_adds_to_rows_and_messages_does_not_stop_this_one() {
     let world = World::start().await;
     let connection = world.connected().await;

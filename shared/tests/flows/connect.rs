@@ -97,11 +97,33 @@ async fn f72_no_other_browser_state_or_platform_finishes_a_session() {
 
 #[tokio::test]
 async fn f62_a_session_is_over_after_a_quarter_of_an_hour_whether_its_row_is_gone_or_not() {
-    let world = World::start().await;
-    let (dialog, cookie) = world.open(&session()).await;
-    let callback = world.consent(&dialog, seed::ADA, &[seed::BAKERY], "continue").await;
-    world.clock.advance(jiff::SignedDuration::from_secs(15 * 60));
-    assert_eq!(world.call_back(&callback, &cookie).await.status, 404);
+    for is_gone in [false, true] {
+        let world = World::start().await;
+        let sessions = async || {
+            let rows = world.dynamodb().scan().table_name("State").send().await.unwrap().items.unwrap();
+            rows.into_iter().filter(|row| row["sk"].as_s().is_ok_and(|sort| sort == "SESSION")).collect::<Vec<_>>()
+        };
+        let request = world.request("POST /v1/connect/sessions", "/v1/connect/sessions", &session());
+        let unopened = world.connect.handle(request).await.unwrap();
+        let unopened: serde_json::Value = serde_json::from_str(&unopened.body).unwrap();
+        let unopened: url::Url = unopened["url"].as_str().unwrap().parse().unwrap();
+        let (dialog, cookie) = world.open(&session()).await;
+        let callback = world.consent(&dialog, seed::ADA, &[seed::BAKERY], "continue").await;
+        let rows = sessions().await;
+        assert_eq!(rows.len(), 2);
+        if is_gone {
+            for row in rows {
+                let delete = world.dynamodb().delete_item().table_name("State");
+                delete.key("pk", row["pk"].clone()).key("sk", row["sk"].clone()).send().await.unwrap();
+            }
+        }
+        world.clock.advance(jiff::SignedDuration::from_secs(15 * 60));
+        assert_eq!(sessions().await.len(), if is_gone { 0 } else { 2 });
+        assert_eq!(world.call_back(&callback, &cookie).await.status, 404);
+        let request = world.request("GET /v1/connect/{session}", unopened.path(), &serde_json::Value::Null);
+        let answer = world.connect.handle(request).await.unwrap_or_else(shared::http::Response::from);
+        assert_eq!(answer.status, 404);
+    }
 }
 
 #[tokio::test]

@@ -159,3 +159,23 @@ async fn a_withdrawn_permission_asks_the_owner_to_connect_again() {
     assert_eq!((&shown["state"], &shown["reason"]["code"]), (&json!("reconnect"), &json!("connection.revoked")));
     assert_eq!(shown["last_event"]["kind"], "connection.revoked");
 }
+
+#[tokio::test]
+async fn f62_a_delivery_of_long_ago_does_not_hide_the_same_one_of_today() {
+    let world = World::start().await;
+    let connection = world.connected().await;
+    let body = feed_event("add");
+    assert_eq!(deliver(&world, &body, Some(&sign(&body))).await.status, 200);
+    understand(&world).await;
+    let first = last_event(&world, &connection).await;
+    // Past the end of what is kept of a delivery, while its row is still there: only the clock moves, and nobody removes it.
+    world.clock.advance(jiff::SignedDuration::from_hours(31 * 24));
+    assert_eq!(deliver(&world, &body, Some(&sign(&body))).await.status, 200);
+    understand(&world).await;
+    let again = last_event(&world, &connection).await;
+    assert_eq!(first["remote_id"], again["remote_id"]);
+    assert_ne!(first["received_at"], again["received_at"]);
+    let rows = world.dynamodb().scan().table_name("State").send().await.unwrap();
+    let hooks = rows.items().iter().filter(|row| row["pk"].as_s().unwrap().starts_with("HOOK#facebook#")).count();
+    assert_eq!(hooks, 2);
+}

@@ -3,6 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
+use aws_sdk_dynamodb::config::Intercept;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use bytes::Bytes;
 use emulators::{Emulators, Projection, Queue as QueueDescription, Table};
@@ -124,6 +125,28 @@ impl World {
     /// A consumer that shares nothing with the others but what is outside: another sandbox.
     pub(crate) fn sandbox(&self) -> Consumer {
         self.parts.consumer()
+    }
+
+    /// Another sandbox whose calls to DynamoDB, SQS and KMS pass through `calls`.
+    pub(crate) fn sandbox_through(&self, calls: impl Intercept + Clone + 'static) -> Consumer {
+        let clients = &self.parts.clients;
+        let dynamodb = clients.dynamodb().config().to_builder().interceptor(calls.clone()).build();
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
+        let sqs = clients.sqs().config().to_builder().interceptor(calls.clone()).build();
+        let kms = clients.kms().config().to_builder().interceptor(calls).build();
+        let config = self.parts.vault_config();
+        Consumer {
+            store: Store::new(dynamodb.clone(), "State"),
+            queue: Queue::new(aws_sdk_sqs::Client::from_conf(sqs), &self.publish_queue),
+            vault: Vault::new(
+                aws_sdk_kms::Client::from_conf(kms),
+                dynamodb,
+                &config,
+                Function::Consumer,
+                self.parts.clock.clone(),
+            ),
+            ..self.sandbox()
+        }
     }
 
     /// The client that stores are made with.
@@ -389,9 +412,13 @@ impl Parts {
         DeadLetters::new(self.clients.sqs(), &self.resources.dead_letter_queue)
     }
 
+    fn vault_config(&self) -> config::Vault {
+        config::Vault { table: "Vault".into(), token_key: self.resources.token_key.clone() }
+    }
+
     fn vault(&self) -> Vault {
-        let config = config::Vault { table: "Vault".into(), token_key: self.resources.token_key.clone() };
-        Vault::new(self.clients.kms(), self.clients.dynamodb(), &config, Function::Consumer, self.clock.clone())
+        let (kms, dynamodb) = (self.clients.kms(), self.clients.dynamodb());
+        Vault::new(kms, dynamodb, &self.vault_config(), Function::Consumer, self.clock.clone())
     }
 
     fn apps(&self) -> Apps {

@@ -82,11 +82,40 @@ fn f16_every_mapping_reports_single_failures() {
     }
 }
 
+/// Whether a name occurs anywhere in the template, however deep.
+fn names(value: &Value, wanted: &str) -> bool {
+    match bare(value) {
+        Value::Mapping(map) => map.iter().any(|(name, value)| name.as_str() == Some(wanted) || names(value, wanted)),
+        Value::Sequence(all) => all.iter().any(|value| names(value, wanted)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => false,
+    }
+}
+
 #[test]
 fn f24_no_mapping_filters_because_what_does_not_match_is_deleted() {
-    for (mapping, ..) in mappings(&template()) {
+    let template = template();
+    assert!(names(&template, "FunctionResponseTypes"), "the search finds what mappings have");
+    // SAM could write a mapping into the events of a function as well.
+    assert!(!names(&template, "FilterCriteria"));
+    for (mapping, ..) in mappings(&template) {
         assert!(mapping.get("FilterCriteria").is_none());
     }
+}
+
+#[test]
+fn f69_a_dispatch_that_has_stopped_is_told_of_within_minutes() {
+    let template = template();
+    let silence = resources(&template, "AWS::CloudWatch::Alarm").find(|(_, alarm)| {
+        alarm["MetricName"].as_str() == Some("Invocations")
+            && names(&alarm["Dimensions"], "Value")
+            && alarm["TreatMissingData"].as_str() == Some("breaching")
+    });
+    let (_, alarm) = silence.unwrap();
+    assert_eq!(text(&alarm["Dimensions"][0], "Value"), Some("DispatchFunction"));
+    assert_eq!(alarm["ComparisonOperator"].as_str(), Some("LessThanThreshold"));
+    assert_eq!((number(alarm, "Threshold"), alarm["Statistic"].as_str()), (Some(1), Some("Sum")));
+    assert!(number(alarm, "Period").unwrap() * number(alarm, "EvaluationPeriods").unwrap() <= 300);
+    assert!(alarm.get("AlarmActions").is_some());
 }
 
 /// Everything that a function may do to a resource.

@@ -15,6 +15,7 @@ use crate::{
     secret::{AppSecret, VerifyToken},
 };
 
+mod killed;
 mod scripted;
 
 use scripted::Scripted;

@@ -193,6 +193,18 @@ async fn f44_an_answer_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[tokio::test]
+async fn f44_a_compressed_answer_is_never_inflated() {
+    // Twenty bytes that say of themselves that they are gzip.
+    const PACKED: [u8; 20] = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0];
+    let server = Server::start(|stream| {
+        let head = "HTTP/1.1 200 OK\r\ncontent-encoding: gzip\r\ncontent-length: 20\r\n\r\n";
+        stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(&PACKED)).is_ok()
+    });
+    let answer = transport().send(server.call("hello"), DEADLINE).await.unwrap();
+    assert_eq!(answer.body, &PACKED[..]);
+}
+
+#[tokio::test]
 async fn f44_an_answer_without_end_is_cut_off() {
     let server = Server::start(|stream| {
         let chunk = format!("10000\r\n{}\r\n", " ".repeat(0x10000));

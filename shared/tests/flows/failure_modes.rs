@@ -1,0 +1,66 @@
+//! `docs/failure-modes.md` names tests that exist, and leaves no number out.
+
+use std::{collections::BTreeSet, fs, path::Path};
+
+const DOCUMENT: &str = include_str!("../../../docs/failure-modes.md");
+
+/// Adds the names of all functions whose name is a test's of a failure mode: `f33_…`.
+fn in_source(folder: &Path, names: &mut BTreeSet<String>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            in_source(&path, names);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            let text = fs::read_to_string(&path).unwrap();
+            let functions =
+                text.lines().filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "));
+            names.extend(
+                functions.filter_map(|rest| rest.split('(').next()).filter(|name| is_name(name)).map(str::to_owned),
+            );
+        }
+    }
+}
+
+/// Whether this is `f`, two digits and an underscore, and more.
+fn is_name(text: &str) -> bool {
+    matches!(text.as_bytes(), [b'f', tens, ones, b'_', ..] if tens.is_ascii_digit() && ones.is_ascii_digit())
+}
+
+/// The number of each row, and the tests that it names.
+fn rows() -> Vec<(u32, Vec<&'static str>)> {
+    let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| F"));
+    rows.map(|row| {
+        let (number, row) = row.split_once(" |").unwrap();
+        let tests = row.split('`').filter(|text| is_name(text)).collect();
+        (number.parse().unwrap(), tests)
+    })
+    .collect()
+}
+
+#[test]
+fn every_test_that_the_failure_modes_name_exists() {
+    let mut names = BTreeSet::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    for folder in ["shared", "infra", "functions"] {
+        in_source(&root.join(folder), &mut names);
+    }
+    for (number, tests) in rows() {
+        assert!(!tests.is_empty(), "F{number} names no test");
+        for test in tests {
+            let belongs = test.split('_').take(2).any(|part| part == format!("f{number:02}"));
+            assert!(belongs, "F{number} names {test}");
+            // `f11_…` stands for all that begin so.
+            assert!(
+                test.ends_with('…') || names.contains(test),
+                "docs/failure-modes.md names {test}, which is no test"
+            );
+        }
+    }
+}
+
+#[test]
+fn no_failure_mode_is_left_out() {
+    let numbers: Vec<u32> = rows().into_iter().map(|(number, _)| number).collect();
+    let expected: Vec<u32> = (1..=8).chain(11..=46).chain(60..=69).chain(83..=88).collect();
+    assert_eq!(numbers, expected);
+}
