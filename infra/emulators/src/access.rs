@@ -18,6 +18,8 @@ pub struct Access<'a> {
     pub action: &'a str,
     /// The resource's ARN; `*` when the operation has none.
     pub resource: &'a str,
+    /// The partition key of the one item that `DynamoDB` is asked about, if it is called `pk` and is text.
+    pub leading_key: Option<&'a str>,
 }
 
 /// Decides whether an access is allowed.
@@ -36,8 +38,11 @@ impl Gate {
         let caller = caller(headers)?;
         let body: Value = serde_json::from_slice(body).ok()?;
         let accesses = accesses(service, operation, &body);
-        let denied =
-            accesses.iter().find(|(action, resource)| !(self.0)(&Access { caller: &caller, action, resource }))?;
+        let leading_key = if service == "DynamoDB" { leading_key(&body) } else { None };
+        let allows = |(action, resource): &&ActionOnResource| {
+            (self.0)(&Access { caller: &caller, action, resource, leading_key })
+        };
+        let denied = accesses.iter().find(|access| !allows(access))?;
         let (action, resource) = denied;
         let message = format!(
             "User: arn:aws:sts::{ACCOUNT}:assumed-role/{caller} is not authorized to perform: {action} on resource: \
@@ -108,6 +113,11 @@ fn tables(operation: &str, body: &Value) -> Vec<ActionOnResource> {
 
 fn table(name: &str) -> String {
     if name.starts_with("arn:") { name.to_owned() } else { arn("dynamodb", &format!("table/{name}")) }
+}
+
+fn leading_key(body: &Value) -> Option<&str> {
+    let item = body.get("Key").or_else(|| body.get("Item"))?;
+    item.get("pk")?.get("S")?.as_str()
 }
 
 /// A batch needs the right to the single operation.

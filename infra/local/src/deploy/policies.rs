@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use emulators::{Access, Gate};
 
-use super::properties::{Effect, Statement};
+use super::properties::{Condition, Effect, Statement};
 use crate::logs::{Level, Logs};
 
 /// The statements of every function, by the access key id that it signs with: its name.
@@ -42,10 +42,16 @@ impl Policies {
         let applies = |statement: &&Statement| {
             statement.action.iter().any(|pattern| matches(&pattern.to_lowercase(), &access.action.to_lowercase()))
                 && statement.resource.iter().any(|pattern| matches(pattern, access.resource))
+                && statement.condition.as_ref().is_none_or(|condition| is_like(condition, access.leading_key))
         };
         let mut applying = statements.iter().filter(applies).peekable();
         applying.peek().is_some() && applying.all(|statement| statement.effect == Effect::Allow)
     }
+}
+
+/// Whether a condition holds. Stricter than IAM, for which it holds where no single item is asked about.
+fn is_like(condition: &Condition, leading_key: Option<&str>) -> bool {
+    leading_key.is_some_and(|key| condition.like.patterns.iter().any(|pattern| matches(pattern, key)))
 }
 
 /// IAM's patterns: `*` for any text, `?` for any character.
@@ -70,10 +76,17 @@ fn matches(pattern: &str, text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::properties::LeadingKeys;
     use super::*;
 
     fn statement(effect: Effect, action: &str, resource: &str) -> Statement {
-        Statement { effect, action: vec![action.to_owned()], resource: vec![resource.to_owned()], sid: None }
+        Statement {
+            effect,
+            action: vec![action.to_owned()],
+            resource: vec![resource.to_owned()],
+            sid: None,
+            condition: None,
+        }
     }
 
     #[test]
@@ -98,7 +111,23 @@ mod tests {
             ("idle", "dynamodb:GetItem", "arn:table/State", false),
             ("local", "dynamodb:DeleteTable", "arn:table/State", true),
         ] {
-            assert_eq!(policies.allows(&Access { caller, action, resource }), allowed, "{caller} {action} {resource}");
+            let access = Access { caller, action, resource, leading_key: None };
+            assert_eq!(policies.allows(&access), allowed, "{caller} {action} {resource}");
+        }
+    }
+
+    #[test]
+    fn a_condition_confines_a_right_to_the_items_of_some_keys() {
+        let mut counts = statement(Effect::Allow, "dynamodb:UpdateItem", "arn:table/State");
+        counts.condition = Some(Condition { like: LeadingKeys { patterns: vec!["RATE#*".to_owned()] } });
+        let mut policies = Policies::default();
+        policies.add("worker", vec![counts]);
+        for (leading_key, allowed) in
+            [(Some("RATE#tenant#1"), true), (Some("T#1"), false), (Some("T#RATE#1"), false), (None, false)]
+        {
+            let (action, resource) = ("dynamodb:UpdateItem", "arn:table/State");
+            let access = Access { caller: "worker", action, resource, leading_key };
+            assert_eq!(policies.allows(&access), allowed, "{leading_key:?}");
         }
     }
 

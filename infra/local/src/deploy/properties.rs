@@ -251,6 +251,24 @@ pub(crate) struct Statement {
     pub(crate) resource: Vec<String>,
     #[serde(default)]
     pub(crate) sid: Option<String>,
+    #[serde(default)]
+    pub(crate) condition: Option<Condition>,
+}
+
+/// The one condition that the template's policies have.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Condition {
+    #[serde(rename = "ForAllValues:StringLike")]
+    pub(crate) like: LeadingKeys,
+}
+
+/// Patterns of the partition keys that a statement is about.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct LeadingKeys {
+    #[serde(rename = "dynamodb:LeadingKeys", deserialize_with = "one_or_many")]
+    pub(crate) patterns: Vec<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
