@@ -19,6 +19,7 @@ pub mod dispatch;
 pub mod health;
 pub mod http;
 pub mod ids;
+pub mod limit;
 pub mod platform;
 pub mod post;
 pub mod problem;

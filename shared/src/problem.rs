@@ -55,13 +55,15 @@ pub enum Code {
     SignatureInvalid,
     /// The verification handshake does not carry our token.
     HandshakeRefused,
+    /// The caller has made more requests than it may in a minute.
+    RateLimited,
     /// Something on our side failed; nothing was done.
     Unavailable,
 }
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 24] = [
+    pub const ALL: [Self; 25] = [
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::KeyUnknown,
@@ -85,6 +87,7 @@ impl Code {
         Self::PreconditionFailed,
         Self::SignatureInvalid,
         Self::HandshakeRefused,
+        Self::RateLimited,
         Self::Unavailable,
     ];
 
@@ -131,6 +134,7 @@ impl Code {
             Self::PreconditionFailed => ("precondition.failed", 412, "The post is at another version"),
             Self::SignatureInvalid => ("webhook.signature_invalid", 401, "The webhook is not signed by the platform"),
             Self::HandshakeRefused => ("webhook.handshake_refused", 403, "The handshake does not carry our token"),
+            Self::RateLimited => ("rate.limited", 429, "More requests than the limit of this minute"),
             Self::Unavailable => ("service.unavailable", 503, "postd cannot do this at the moment"),
         }
     }
@@ -159,7 +163,8 @@ impl Code {
             | Self::PreconditionRequired
             | Self::PreconditionFailed
             | Self::SignatureInvalid
-            | Self::HandshakeRefused => Act::Caller,
+            | Self::HandshakeRefused
+            | Self::RateLimited => Act::Caller,
         }
     }
 }
@@ -214,7 +219,7 @@ impl Problem {
             status,
             detail: detail.into(),
             code: name,
-            retryable: matches!(code, Code::Unavailable | Code::IdempotencyRunning),
+            retryable: matches!(code, Code::Unavailable | Code::IdempotencyRunning | Code::RateLimited),
             act: code.act(),
             errors: Vec::new(),
             post: None,

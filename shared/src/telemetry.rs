@@ -201,6 +201,8 @@ metrics! {
     WebhooksReceived = "webhooks_received" in "Count",
     /// Webhook deliveries refused.
     WebhooksRefused = "webhooks_refused" in "Count",
+    /// Requests that went on uncounted, because the count was not to be had.
+    LimitsOpen = "limits_open" in "Count",
 }
 
 /// Writes metrics as lines in CloudWatch's embedded metric format.

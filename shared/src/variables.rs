@@ -48,3 +48,15 @@ pub const FACEBOOK_GRAPH_VERSION: &str = "POSTD_FACEBOOK_GRAPH_VERSION";
 
 /// Replaces how many seconds after an unknown outcome a Page's feed can be trusted.
 pub const FACEBOOK_SETTLE_SECONDS: &str = "POSTD_FACEBOOK_SETTLE_SECONDS";
+
+/// How many requests a tenant may make in a minute.
+pub const LIMIT_TENANT: &str = "POSTD_LIMIT_TENANT";
+
+/// How many requests to public routes one address may make in a minute.
+pub const LIMIT_PUBLIC: &str = "POSTD_LIMIT_PUBLIC";
+
+/// How many logins one address may begin, and how many finish, in a minute.
+pub const LIMIT_OAUTH: &str = "POSTD_LIMIT_OAUTH";
+
+/// Whose requests are not counted: networks such as `10.0.0.0/8`, with commas between them.
+pub const INTERNAL_NETWORKS: &str = "POSTD_INTERNAL_NETWORKS";

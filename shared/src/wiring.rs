@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use url::Url;
-
 use crate::{
     apps::{Apps, SigningKeys},
     authorize::Authorizer,
@@ -24,6 +22,8 @@ use crate::{
     consume::{Consumer, Pace},
     dispatch::Dispatcher,
     health::HealthCheck,
+    http::gateway::Front,
+    limit::{Limiter, Limits},
     platform::Platform,
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
@@ -36,13 +36,13 @@ use crate::{
     webhook::{Inbound, Receiver},
 };
 
-/// A use case, and the address of the API if it is configured.
+/// A use case, and what stands in front of it.
 #[derive(Debug)]
 pub struct Wired<T> {
     /// The use case.
     pub app: T,
-    /// Where the outside world reaches the API; derived from each request if absent.
-    pub public_url: Option<Url>,
+    /// Who may call how often, and where.
+    pub front: Front,
 }
 
 /// What every function has.
@@ -106,8 +106,9 @@ impl Base {
         Ok(Connectors::new(Arc::new(Facebook::new(settings))))
     }
 
-    fn wired<T>(self, app: T) -> Wired<T> {
-        Wired { app, public_url: self.core.public_url }
+    fn wired<T>(self, app: T, limits: Limits) -> Wired<T> {
+        let limiter = Limiter::new(self.store(), limits, self.clock.clone(), self.metrics());
+        Wired { app, front: Front { public_url: self.core.public_url, limiter } }
     }
 }
 
@@ -144,8 +145,8 @@ pub async fn authorizer(variables: &dyn Variables) -> Result<Authorizer, BadConf
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, BadConfiguration> {
-    type Sections = (PublishQueue, Platforms, config::Duplicates);
-    let (base, (queue, platforms, duplicates)) = Base::of::<Sections>(Function::Publish, variables).await?;
+    type Sections = (PublishQueue, Platforms, config::Duplicates, Limits);
+    let (base, (queue, platforms, duplicates, limits)) = Base::of::<Sections>(Function::Publish, variables).await?;
     let app = Publisher {
         store: base.store(),
         queue: base.queue(queue),
@@ -153,7 +154,7 @@ pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, Ba
         clock: base.clock.clone(),
         duplicate_window: duplicates.window,
     };
-    Ok(base.wired(app))
+    Ok(base.wired(app, limits))
 }
 
 /// `functions/consumer`.
@@ -191,8 +192,8 @@ pub async fn dispatcher(variables: &dyn Variables) -> Result<Dispatcher, BadConf
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn connect_flow(variables: &dyn Variables) -> Result<Wired<ConnectFlow>, BadConfiguration> {
-    type Sections = (config::Vault, FacebookApp, Platforms);
-    let (base, (vault, app, platforms)) = Base::of::<Sections>(Function::Oauth, variables).await?;
+    type Sections = (config::Vault, FacebookApp, Platforms, Limits);
+    let (base, (vault, app, platforms, limits)) = Base::of::<Sections>(Function::Oauth, variables).await?;
     let app = ConnectFlow {
         store: base.store(),
         vault: base.vault(&vault),
@@ -202,7 +203,7 @@ pub async fn connect_flow(variables: &dyn Variables) -> Result<Wired<ConnectFlow
         clock: base.clock.clone(),
         allow_loopback: base.core.environment == Environment::Local,
     };
-    Ok(base.wired(app))
+    Ok(base.wired(app, limits))
 }
 
 /// `functions/health` and `functions/refresh`, which differ in what is due.
@@ -228,8 +229,8 @@ pub async fn health_check(function: Function, variables: &dyn Variables) -> Resu
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn receiver(variables: &dyn Variables) -> Result<Wired<Receiver>, BadConfiguration> {
-    type Sections = (InboundQueue, FacebookApp, Platforms);
-    let (base, (queue, app, platforms)) = Base::of::<Sections>(Function::Webhooks, variables).await?;
+    type Sections = (InboundQueue, FacebookApp, Platforms, Limits);
+    let (base, (queue, app, platforms, limits)) = Base::of::<Sections>(Function::Webhooks, variables).await?;
     let app = Receiver {
         store: base.store(),
         queue: queue::Inbound::new(base.clients.sqs(), queue.url),
@@ -238,7 +239,7 @@ pub async fn receiver(variables: &dyn Variables) -> Result<Wired<Receiver>, BadC
         clock: base.clock.clone(),
         metrics: base.metrics(),
     };
-    Ok(base.wired(app))
+    Ok(base.wired(app, limits))
 }
 
 /// `functions/inbound`.
@@ -255,8 +256,8 @@ pub async fn inbound(variables: &dyn Variables) -> Result<Inbound, BadConfigurat
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn reader(variables: &dyn Variables) -> Result<Wired<Reader>, BadConfiguration> {
-    type Sections = (PublishQueue, DeadLetterQueue, Signing);
-    let (base, (queue, dead, signing)) = Base::of::<Sections>(Function::Api, variables).await?;
+    type Sections = (PublishQueue, DeadLetterQueue, Signing, Limits);
+    let (base, (queue, dead, signing, limits)) = Base::of::<Sections>(Function::Api, variables).await?;
     let app = Reader {
         store: base.store(),
         queue: base.queue(queue),
@@ -264,7 +265,7 @@ pub async fn reader(variables: &dyn Variables) -> Result<Wired<Reader>, BadConfi
         signing_keys: SigningKeys::new(base.clients.secrets_manager(), signing.secret, base.clock.clone()),
         clock: base.clock.clone(),
     };
-    Ok(base.wired(app))
+    Ok(base.wired(app, limits))
 }
 
 /// `functions/redrive`.
@@ -272,8 +273,8 @@ pub async fn reader(variables: &dyn Variables) -> Result<Wired<Reader>, BadConfi
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn redriver(variables: &dyn Variables) -> Result<Wired<Redriver>, BadConfiguration> {
-    type Sections = (config::Vault, PublishQueue, FacebookApp, Platforms);
-    let (base, (vault, queue, app, platforms)) = Base::of::<Sections>(Function::Redrive, variables).await?;
+    type Sections = (config::Vault, PublishQueue, FacebookApp, Platforms, Limits);
+    let (base, (vault, queue, app, platforms, limits)) = Base::of::<Sections>(Function::Redrive, variables).await?;
     let app = Redriver {
         store: base.store(),
         queue: base.queue(queue),
@@ -284,5 +285,5 @@ pub async fn redriver(variables: &dyn Variables) -> Result<Wired<Redriver>, BadC
         clock: base.clock.clone(),
         metrics: base.metrics(),
     };
-    Ok(base.wired(app))
+    Ok(base.wired(app, limits))
 }

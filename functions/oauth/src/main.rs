@@ -11,7 +11,7 @@ async fn main() -> Result<(), Error> {
     let function = &wiring::connect_flow(&ProcessEnvironment).await?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
         let answer = |request| function.app.handle(request);
-        Ok::<_, Infallible>(gateway::answer(event.payload, function.public_url.as_ref(), answer).await)
+        Ok::<_, Infallible>(gateway::answer(event.payload, &function.front, answer).await)
     }))
     .await
 }

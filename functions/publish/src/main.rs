@@ -10,9 +10,9 @@ use shared::{config::ProcessEnvironment, http::gateway, sqs, wiring};
 async fn main() -> Result<(), Error> {
     let function = &wiring::publisher(&ProcessEnvironment).await?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<ApiGatewayV2httpRequest>| async move {
-        let time_left = sqs::time_left(event.context.deadline());
-        let answer = |request| function.app.handle_within(request, time_left);
-        Ok::<_, Infallible>(gateway::answer(event.payload, function.public_url.as_ref(), answer).await)
+        let deadline = event.context.deadline();
+        let answer = |request| function.app.handle_within(request, sqs::time_left(deadline));
+        Ok::<_, Infallible>(gateway::answer(event.payload, &function.front, answer).await)
     }))
     .await
 }

@@ -115,6 +115,7 @@ fn refused(code: Code, detail: &str) -> Problem {
         | Code::PreconditionFailed
         | Code::SignatureInvalid
         | Code::HandshakeRefused
+        | Code::RateLimited
         | Code::Unavailable => Problem::new(code, detail),
     }
 }
@@ -202,12 +203,24 @@ pub(crate) fn gateway_message() -> Schema {
         .into()
 }
 
-/// Too many requests at once.
+/// Too many requests: in a minute, or at once.
 pub(crate) fn throttled() -> Response {
-    ResponseBuilder::new()
-        .description("More requests than the stage takes: try again, later each time.")
-        .content("application/json", gateway_content("Too Many Requests"))
-        .build()
+    let refusal: Refusal = (Code::RateLimited, "At most 1000 requests a minute are taken here; go on in 42 s.");
+    let description = "`rate.limited`: the caller has made more requests in this minute than it may; go on after \
+                       `Retry-After`. API Gateway itself answers without these headers when the stage takes no more: try \
+                       again, later each time.";
+    let mut response = ResponseBuilder::from(problem(429, &[refusal], Access::Public)).description(description);
+    for (name, description, example) in [
+        ("Retry-After", "Seconds until the next minute.", "42"),
+        ("RateLimit-Policy", "The limit: its name, requests, seconds.", "\"tenant\";q=1000;w=60"),
+        ("RateLimit", "Requests left in this minute, and seconds until the next.", "\"tenant\";r=0;t=42"),
+        ("X-RateLimit-Limit", "Requests in a minute.", "1000"),
+        ("X-RateLimit-Remaining", "Requests left in this minute.", "0"),
+        ("X-RateLimit-Reset", "When the next minute begins, in seconds since 1970.", "1795255260"),
+    ] {
+        response = response.header(name, text_header(description, example));
+    }
+    response.content("application/json", gateway_content("Too Many Requests")).build()
 }
 
 /// A function that did not answer.

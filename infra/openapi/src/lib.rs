@@ -22,7 +22,11 @@ Requests and answers are JSON in UTF-8 where nothing else is said. Unknown field
 and 32 hexadecimal digits.
 
 Errors are RFC 9457 problems (`application/problem+json`). Branch on `code`; `act` says who can do something about it, \
-`retryable` whether the same request may succeed later. All codes are explained in `docs/errors.md`. What API Gateway \
+`retryable` whether the same request may succeed later. All codes are explained in `docs/errors.md`. \
+\n\nA tenant may make 1,000 requests a minute, an address without a key 100, and begin and finish 5 logins; whoever runs \
+postd may have set other limits. A bulk request counts as many as it has posts, and passes as long as one is left; deliveries of platforms are not counted. Answers carry \
+`RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers) and `X-RateLimit-Limit`, `-Remaining` and \
+`-Reset`; one too many is answered with 429, `rate.limited` and `Retry-After`.\n\nWhat API Gateway \
 itself refuses has its own form, `{\"message\": \"…\"}`: 401 without an `Authorization` header, 429 when too many requests \
 come at once, 500 and 503 when a function does not answer.";
 

@@ -147,6 +147,27 @@ fn problems_are_told_with_the_status_of_their_code() {
 }
 
 #[test]
+fn f11_every_route_tells_of_the_limit_with_the_headers_that_come_with_it() {
+    let document = document();
+    for (route, operation) in operations(&document) {
+        let reference = operation["responses"]["429"]["$ref"].as_str().unwrap_or_else(|| panic!("{route}"));
+        let response = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
+        let headers: Vec<&str> = response["headers"].as_object().unwrap().keys().map(String::as_str).collect();
+        let expected = [
+            "RateLimit",
+            "RateLimit-Policy",
+            "Retry-After",
+            "X-RateLimit-Limit",
+            "X-RateLimit-Remaining",
+            "X-RateLimit-Reset",
+        ];
+        assert_eq!(headers, expected, "{route}");
+        let example = &response["content"]["application/problem+json"]["examples"]["rate.limited"]["value"];
+        assert_eq!((&example["status"], &example["retryable"]), (&429.into(), &true.into()));
+    }
+}
+
+#[test]
 fn examples_of_bodies_can_be_sent() {
     let document = document();
     let operations = operations(&document);

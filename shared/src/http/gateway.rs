@@ -11,6 +11,7 @@ use url::Url;
 use super::{Caller, Request, Response};
 use crate::{
     authorize::Identity,
+    limit::Limiter,
     problem::{Code, Problem},
     tenant::Tenant,
 };
@@ -121,21 +122,38 @@ pub fn response(response: Response) -> GatewayResponse {
     }
 }
 
-/// Answers an event with `handle`. A refusal is an answer like any other: the function itself never fails.
+/// What stands in front of every use case that answers callers.
+#[derive(Debug)]
+pub struct Front {
+    /// Where the outside world reaches the API, if it is configured; see [`request`].
+    pub public_url: Option<Url>,
+    /// Who may call how often.
+    pub limiter: Limiter,
+}
+
+/// Answers an event with `handle`, unless its caller has called too often. A refusal is an answer like any other: the
+/// function itself never fails.
 pub async fn answer<F>(
     event: ApiGatewayV2httpRequest,
-    public: Option<&Url>,
+    front: &Front,
     handle: impl FnOnce(Request) -> F,
 ) -> GatewayResponse
 where
     F: Future<Output = Result<Response, Problem>>,
 {
-    let outcome = match request(event, public) {
-        // Boxed: the SDK's futures nest so deeply that the compiler gives up on one that holds them all.
-        Ok(request) => Box::pin(handle(request)).await,
-        Err(problem) => Err(problem),
+    // As API Gateway saw it. What callers write into `X-Forwarded-For` is their own affair.
+    let source = event.request_context.http.source_ip.as_deref().and_then(|source| source.parse().ok());
+    let request = match request(event, front.public_url.as_ref()) {
+        Ok(request) => request,
+        Err(problem) => return response(problem.into()),
     };
-    response(outcome.unwrap_or_else(Response::from))
+    // Boxed: the SDK's futures nest so deeply that the compiler gives up on one that holds them all.
+    let verdict = Box::pin(front.limiter.admit(&request, source)).await;
+    let outcome = match verdict.refusal() {
+        None => Box::pin(handle(request)).await,
+        Some(problem) => Err(problem),
+    };
+    response(verdict.mark(outcome.unwrap_or_else(Response::from)))
 }
 
 /// A header's value, if it is readable text.

@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 31] = [
+const FAMILIES: [&str; 32] = [
     "app",
     "attempts",
     "body",
@@ -29,6 +29,7 @@ const FAMILIES: [&str; 31] = [
     "precondition",
     "publish",
     "query",
+    "rate",
     "read_back",
     "redrive",
     "return_url",

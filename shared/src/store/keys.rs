@@ -67,6 +67,15 @@ pub(super) fn said(tenant: Tenant, content: &str) -> String {
     format!("T#{}#SAID#{content}", tenant.id())
 }
 
+/// What has been counted of one caller, a row for each window.
+pub(super) fn rate(scope: &str) -> String {
+    format!("RATE#{scope}")
+}
+
+pub(super) fn window(begins: Timestamp) -> String {
+    begins.as_second().to_string()
+}
+
 pub(super) fn session(state_hash: &str) -> String {
     format!("OAUTH#{state_hash}")
 }

@@ -24,6 +24,7 @@ mod held;
 mod hooks;
 mod keys;
 mod posts;
+mod rates;
 mod reviews;
 mod rivals;
 mod said;

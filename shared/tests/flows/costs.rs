@@ -2,9 +2,10 @@
 
 use emulators::Counts;
 use serde_json::{Value, json};
+use shared::limit::Limits;
 use simulator::facebook::{Fault, FaultKind, seed};
 
-use crate::{bulk, world::World};
+use crate::{bulk, ingress, world::World};
 
 /// The write and read units that everything since `before` has cost.
 fn units(world: &World, before: &Counts) -> (f64, f64) {
@@ -195,4 +196,22 @@ async fn the_guard_against_duplicates_costs_nothing_when_off_and_one_write_unit_
     world.publisher.duplicate_window = Some(jiff::SignedDuration::from_hours(1));
     body["content"]["text"] = "Fresh cake".into();
     assert_eq!(accept(&world, &body).await, (2.0, 0.5));
+}
+
+#[tokio::test]
+async fn counting_requests_costs_one_write_unit_for_ten_requests_of_a_tenant_and_one_unit_for_each_further_block() {
+    let world = World::start().await;
+    let front = ingress::front(&world, &world.clock, Limits::default());
+    let caller = ingress::tenant(1);
+    let requests = async |count: usize| {
+        let before = world.emulators.counts();
+        for _ in 0..count {
+            assert_eq!(ingress::call(&front, "GET /v1/posts", "203.0.113.7", &caller, "").await.0, 200);
+        }
+        units(&world, &before)
+    };
+    assert_eq!(requests(1).await, (1.0, 0.0), "the first of a sandbox waits for one write");
+    assert_eq!(requests(9).await, (0.0, 0.0));
+    assert_eq!(requests(90).await, (3.0, 0.0), "blocks of 20, 40 and 80");
+    assert_eq!(requests(900).await, (26.0, 0.0), "thirty for the whole limit");
 }

@@ -17,6 +17,7 @@ mod faults;
 mod golden;
 mod graveyard;
 mod idempotency;
+mod ingress;
 mod limits;
 mod lost;
 mod offboarding;

@@ -29,9 +29,12 @@ pub(crate) enum Pace {
 const CONSUMER_TIMEOUT: &str = "10";
 const VISIBILITY_TIMEOUT: &str = "60";
 
+/// All posts come from one tenant, as fast as they are taken.
+const TENANT_REQUESTS: &str = "1000000";
+
 impl Pace {
     /// The template's parameters.
-    pub(crate) fn parameters(self) -> [(&'static str, &'static str); 3] {
+    pub(crate) fn parameters(self) -> [(&'static str, &'static str); 4] {
         let settle = match self {
             Self::Real => "5",
             Self::Quick => "3",
@@ -39,6 +42,7 @@ impl Pace {
         [
             ("ConsumerTimeout", CONSUMER_TIMEOUT),
             ("PublishVisibilityTimeout", VISIBILITY_TIMEOUT),
+            ("TenantRequestsPerMinute", TENANT_REQUESTS),
             ("FacebookSettleSeconds", settle),
         ]
     }

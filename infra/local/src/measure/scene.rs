@@ -47,6 +47,8 @@ impl Scene {
         let options = Options {
             build,
             event_sources,
+            // One tenant makes all requests, as fast as they are answered.
+            parameters: BTreeMap::from([("TenantRequestsPerMinute".to_owned(), "1000000".to_owned())]),
             tenant: Some("measure".to_owned()),
             logs: Logs::discard(),
             observer: Observer::new(move |observed| hear(&ear, observed)),

@@ -10,6 +10,7 @@ mod dead_letters;
 mod edits;
 mod events;
 mod http;
+mod limits;
 mod oauth;
 mod queue;
 mod secrets;
