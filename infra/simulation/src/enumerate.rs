@@ -46,17 +46,18 @@ pub fn singles(way: Way) -> Result<Vec<Script>, PlayError> {
     Ok(scripts.flat_map(|(index, place)| faults_at(*place).map(move |fault| vec![(index, fault)])).collect())
 }
 
-/// Plays every single fault of one way to publish, and every ordered pair, on several threads.
+/// Plays every single fault of one way to publish, and of the ordered pairs each `stride`-th (1: all of them), on several
+/// threads.
 ///
 /// # Errors
 /// A run could not be set up.
-pub fn all(way: Way, threads: usize) -> Result<Enumeration, PlayError> {
+pub fn all(way: Way, stride: usize, threads: usize) -> Result<Enumeration, PlayError> {
     let scripts = singles(way)?;
     let next = AtomicUsize::new(0);
     let parts: Mutex<Vec<Result<Enumeration, PlayError>>> = Mutex::default();
     let work = || {
         while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let part = after(way, script, true);
+            let part = after(way, script, stride);
             parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
         }
     };
@@ -73,23 +74,21 @@ pub fn all(way: Way, threads: usize) -> Result<Enumeration, PlayError> {
     Ok(all)
 }
 
-/// Plays one script, and with `pairs` every script that has one more fault after it.
+/// Plays one script, and each `stride`-th of those that have one more fault after it.
 ///
 /// # Errors
 /// A run could not be set up.
-pub fn after(way: Way, first: &Script, pairs: bool) -> Result<Enumeration, PlayError> {
+pub fn after(way: Way, first: &Script, stride: usize) -> Result<Enumeration, PlayError> {
     let mut found = Enumeration { singles: 1, ..Enumeration::default() };
     let outcome = found.play(way, first)?;
-    if !pairs {
-        return Ok(found);
-    }
     let from = first.last().map_or(0, |(index, _)| index + 1);
-    for (index, place) in outcome.places.iter().enumerate().skip(from) {
-        for fault in faults_at(*place) {
-            let script: Script = first.iter().copied().chain([(index, fault)]).collect();
-            found.pairs += 1;
-            found.play(way, &script)?;
-        }
+    let places = outcome.places.iter().enumerate().skip(from);
+    let seconds = places.flat_map(|(index, place)| faults_at(*place).map(move |fault| (index, fault)));
+    // Each first fault begins elsewhere, so that together they leave no place out.
+    for second in seconds.skip(from % stride.max(1)).step_by(stride.max(1)) {
+        let script: Script = first.iter().copied().chain([second]).collect();
+        found.pairs += 1;
+        found.play(way, &script)?;
     }
     Ok(found)
 }

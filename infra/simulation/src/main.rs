@@ -141,7 +141,7 @@ fn all_defects(most: u64) -> Result<bool, Failure> {
 fn all_pairs(threads: usize) -> Result<bool, Failure> {
     let mut in_order = true;
     for way in Way::ALL {
-        let all = enumerate::all(way, threads)?;
+        let all = enumerate::all(way, 1, threads)?;
         tell(&format!("{way:?}: {} singles and {} ordered pairs", all.singles, all.pairs));
         for (script, violations) in all.violations.iter().take(20) {
             tell(&format!("VIOLATION {script:?}: {violations:?}"));

@@ -12,9 +12,9 @@ use crate::{
     tenant::Tenant,
 };
 
-/// How far the clocks of two machines may differ without the one taking over what the other may be about to publish. A
-/// message of a consumer that died comes back later than this, so that waiting so long costs nothing.
-const SKEW: SignedDuration = SignedDuration::from_mins(2);
+/// How far the clocks of two machines may differ without the one taking over what the other may be about to publish: more
+/// than is left once every process goes by the time of AWS (see [`crate::aws_clock`]).
+const SKEW: SignedDuration = SignedDuration::from_secs(10);
 
 /// What a consumer wants when it claims a target.
 #[derive(Debug)]

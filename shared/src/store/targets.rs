@@ -113,7 +113,10 @@ impl Store {
             Settlement::Retrying { .. } => change.remove(&["intent"]),
             Settlement::Expired(_) | Settlement::Queued { .. } => change.remove(&["intent", "checkpoint"]),
             // From here on only the platform's own word counts, or a person's.
-            Settlement::Unknown { .. } | Settlement::NeedsReview(_) => change.remove(&["intent.answered"]),
+            Settlement::Unknown { .. } | Settlement::NeedsReview(_) if claimed.publish_answered() => {
+                change.remove(&["intent.answered"]);
+            }
+            Settlement::Unknown { .. } | Settlement::NeedsReview(_) => {}
             Settlement::Failed(_) => {
                 change.set("attention_group", text(keys::dead_letters(tenant)));
                 change.set("attention_at", text(keys::at(now, &sort)));
