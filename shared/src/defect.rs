@@ -36,11 +36,13 @@ pub enum Defect {
     CancelsRunningTargets,
     /// The same request with the same key is another post.
     IgnoresIdempotencyKeys,
+    /// A job publishes the version of its post that it has seen, however often that was edited since.
+    PublishesOldVersions,
 }
 
 impl Defect {
     /// Every one.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::AcknowledgesWithoutRecord,
         Self::ClaimsWhateverIsDelivered,
         Self::IgnoresTheFence,
@@ -57,6 +59,7 @@ impl Defect {
         Self::MistakesOwnPosts,
         Self::CancelsRunningTargets,
         Self::IgnoresIdempotencyKeys,
+        Self::PublishesOldVersions,
     ];
 
     /// Whether this library has it.

@@ -8,6 +8,7 @@ use std::{
 
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::{
     http::{Request, Response},
@@ -20,7 +21,7 @@ use crate::{cloud::Cloud, delivery::invoke, scenario::Wish, tenants::Tenants, ti
 /// What API Gateway waits.
 const GATEWAY: Duration = Duration::from_secs(29);
 /// How often a caller asks before it gives up.
-const TRIES: u32 = 12;
+pub(crate) const TRIES: u32 = 12;
 
 /// A post that was accepted.
 #[derive(Debug, Clone)]
@@ -31,24 +32,39 @@ pub struct Accepted {
     pub id: String,
     /// What the caller was told, to the byte.
     pub told: String,
+    /// What it says since it was edited.
+    pub edited: Edited,
+}
+
+/// What has become of the wish to edit a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edited {
+    /// Nobody has tried, or it was refused.
+    Not,
+    /// It was tried, and how that ended is not known.
+    Perhaps,
+    /// The caller was told that it is done.
+    Surely,
 }
 
 /// All callers of a run.
 #[derive(Debug, Clone)]
 pub struct Caller {
-    cloud: Cloud,
-    tenants: Arc<Tenants>,
+    pub(crate) cloud: Cloud,
+    pub(crate) tenants: Arc<Tenants>,
     accepted: Arc<Mutex<BTreeMap<usize, Accepted>>>,
+    begins: Timestamp,
 }
 
 impl Caller {
     /// Nobody has asked for anything yet.
     #[must_use]
     pub fn new(cloud: Cloud, tenants: Arc<Tenants>) -> Self {
-        Self { cloud, tenants, accepted: Arc::default() }
+        let begins = cloud.time.now();
+        Self { cloud, tenants, accepted: Arc::default(), begins }
     }
 
-    fn book(&self) -> MutexGuard<'_, BTreeMap<usize, Accepted>> {
+    pub(crate) fn book(&self) -> MutexGuard<'_, BTreeMap<usize, Accepted>> {
         self.accepted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -60,20 +76,28 @@ impl Caller {
 
     /// Tells the oracle that a wish will be asked for.
     pub fn announce(&self, wish: &Wish) {
-        let Some(member) = self.tenants.members.get(&wish.tenant) else { return };
-        let begins = self.cloud.time.now();
+        self.may_say(wish, &wish.text);
+    }
+
+    /// Tells the oracle that a text may go out to all places of a wish.
+    pub(crate) fn may_say(&self, wish: &Wish, text: &str) {
         let latest = wish.patience.map(|patience| {
             let after = wish.at + wish.ahead.unwrap_or_default() + patience;
-            begins.saturating_add(jiff::SignedDuration::try_from(after).unwrap_or_default()).unwrap_or(begins)
+            self.begins.saturating_add(SignedDuration::try_from(after).unwrap_or_default()).unwrap_or(self.begins)
         });
-        for way in &wish.ways {
-            let mark = (way.destination(wish.tenant, &member.page), wish.text.clone());
-            self.cloud.oracle.allow(mark, |allowance| {
+        for place in self.places(wish) {
+            self.cloud.oracle.allow((place, text.to_owned()), |allowance| {
                 allowance.posts += 1;
                 // Twins differ in their time: the later one counts.
                 allowance.not_after = if wish.twin { None } else { latest };
             });
         }
+    }
+
+    /// Where a wish goes to.
+    pub(crate) fn places(&self, wish: &Wish) -> Vec<String> {
+        let Some(member) = self.tenants.members.get(&wish.tenant) else { return Vec::new() };
+        wish.ways.iter().map(|way| way.destination(wish.tenant, &member.page)).collect()
     }
 
     /// Asks for a post until it is accepted, refused, or patience ends.
@@ -82,8 +106,9 @@ impl Caller {
         let mut told: Option<String> = None;
         let more = u32::from(wish.repeat);
         for turn in 0..TRIES + more {
-            let answer =
-                self.send("POST /v1/posts", "/v1/posts", wish.tenant, Some(&format!("wish-{index}")), &body).await;
+            let key = format!("wish-{index}");
+            let header = Some(("idempotency-key", key.as_str()));
+            let answer = self.send("POST /v1/posts", "/v1/posts", wish.tenant, header, &body).await;
             match answer {
                 Some(Ok(response)) if response.status == 202 => {
                     self.note_accepted(index, &response.body, told.as_deref());
@@ -111,7 +136,7 @@ impl Caller {
         }
         let id = serde_json::from_str::<Value>(told).ok().and_then(|view| Some(view.get("id")?.as_str()?.to_owned()));
         let Some(id) = id else { return self.cloud.oracle.violated("I12", "an answer without an id") };
-        self.book().entry(wish).or_insert(Accepted { wish, id, told: told.to_owned() });
+        self.book().entry(wish).or_insert(Accepted { wish, id, told: told.to_owned(), edited: Edited::Not });
     }
 
     /// Calls a post off, if it was accepted.
@@ -132,35 +157,35 @@ impl Caller {
 
     /// From here on what is called off must not go out.
     fn note_cancelled(&self, wish: &Wish, told: &str) {
-        let Some(member) = self.tenants.members.get(&wish.tenant) else { return };
+        let places = self.places(wish);
         let view: Value = serde_json::from_str(told).unwrap_or_default();
         let now = self.cloud.time.now();
         for target in view.get("targets").and_then(Value::as_array).into_iter().flatten() {
             let place = target.get("destination").and_then(Value::as_str).unwrap_or_default();
-            let mine = wish.ways.iter().any(|way| way.destination(wish.tenant, &member.page) == place);
+            let mine = places.iter().any(|mine| mine == place);
             let cancelled = target.get("state").and_then(Value::as_str) == Some("cancelled");
             if mine && cancelled && !wish.twin {
-                let mark = (place.to_owned(), wish.text.clone());
-                self.cloud.oracle.allow(mark, |allowance| allowance.cancelled_at = Some(now));
+                for text in wish.texts() {
+                    let mark = (place.to_owned(), text.to_owned());
+                    self.cloud.oracle.allow(mark, |allowance| allowance.cancelled_at = Some(now));
+                }
             }
         }
     }
 
+    /// The time after a while.
+    pub(crate) fn after(&self, by: Duration) -> Timestamp {
+        let by = SignedDuration::try_from(by).unwrap_or_default();
+        self.cloud.time.now().saturating_add(by).unwrap_or_default()
+    }
+
     fn body(&self, wish: &Wish) -> Option<Value> {
         let member = self.tenants.members.get(&wish.tenant)?;
-        let targets: Vec<Value> = wish
-            .ways
-            .iter()
-            .map(|way| {
-                let place = way.destination(wish.tenant, &member.page);
-                json!({ "connection": member.connection.to_string(), "destination": place })
-            })
-            .collect();
+        let connection = member.connection.to_string();
+        let target = |place: String| json!({ "connection": connection, "destination": place });
+        let targets: Vec<Value> = self.places(wish).into_iter().map(target).collect();
         let mut body = json!({ "content": { "text": wish.text }, "targets": targets });
-        let after = |by: Duration| {
-            let by = jiff::SignedDuration::try_from(by).unwrap_or_default();
-            self.cloud.time.now().saturating_add(by).unwrap_or_default().to_string()
-        };
+        let after = |by: Duration| self.after(by).to_string();
         let ahead = wish.ahead.unwrap_or_default();
         let fields = body.as_object_mut()?;
         if wish.ahead.is_some() {
@@ -172,13 +197,13 @@ impl Caller {
         Some(body)
     }
 
-    /// One request; nothing if nobody answers.
-    async fn send(
+    /// One request, perhaps with a header; nothing if nobody answers.
+    pub(crate) async fn send(
         &self,
         route: &str,
         path: &str,
         tenant: usize,
-        key: Option<&str>,
+        header: Option<(&'static str, &str)>,
         body: &Value,
     ) -> Option<Result<Response, Problem>> {
         let member = self.tenants.members.get(&tenant)?;
@@ -189,8 +214,8 @@ impl Caller {
             .filter_map(|(name, value)| Some((name.strip_prefix('{')?.strip_suffix('}')?.to_owned(), value.to_owned())))
             .collect();
         let mut headers = HeaderMap::new();
-        if let Some(key) = key {
-            headers.insert("idempotency-key", HeaderValue::from_str(key).ok()?);
+        if let Some((name, value)) = header {
+            headers.insert(name, HeaderValue::from_str(value).ok()?);
         }
         let request = Request {
             route: route.to_owned(),
@@ -204,7 +229,7 @@ impl Caller {
             caller: Ok(member.caller),
             base: "http://127.0.0.1:7".parse().ok()?,
         };
-        let answer = self.answered(method, request).await;
+        let answer = self.answered(request).await;
         if let Some(Err(problem)) = &answer
             && !Code::ALL.iter().any(|code| code.name() == problem.code)
         {
@@ -213,15 +238,24 @@ impl Caller {
         answer
     }
 
-    async fn answered(&self, method: &str, request: Request) -> Option<Result<Response, Problem>> {
-        if method == "POST" {
-            let parts = self.cloud.process(Function::Publish);
-            let publisher = parts.publisher();
-            Box::pin(invoke(&parts.process, GATEWAY, publisher.handle(request))).await
-        } else {
-            let parts = self.cloud.process(Function::Api);
-            let reader = parts.reader();
-            Box::pin(invoke(&parts.process, GATEWAY, reader.handle(request))).await
+    /// Each route at the function that has it in the template.
+    async fn answered(&self, request: Request) -> Option<Result<Response, Problem>> {
+        match request.route.as_str() {
+            "POST /v1/posts" | "PATCH /v1/posts/{post}" => {
+                let parts = self.cloud.process(Function::Publish);
+                let publisher = parts.publisher();
+                Box::pin(invoke(&parts.process, GATEWAY, publisher.handle(request))).await
+            }
+            "POST /v1/dead-letters/redrive" => {
+                let parts = self.cloud.process(Function::Redrive);
+                let redriver = parts.redriver();
+                Box::pin(invoke(&parts.process, GATEWAY, redriver.handle(request, GATEWAY))).await
+            }
+            _ => {
+                let parts = self.cloud.process(Function::Api);
+                let reader = parts.reader();
+                Box::pin(invoke(&parts.process, GATEWAY, reader.handle(request))).await
+            }
         }
     }
 }

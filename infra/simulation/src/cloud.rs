@@ -24,6 +24,7 @@ use shared::{
     publish::Publisher,
     queue::{DeadLetters, Queue},
     read::Reader,
+    redrive::Redriver,
     store::Store,
     telemetry::{Function, Metrics},
     vault::Vault,
@@ -217,6 +218,21 @@ impl Parts {
             connectors: self.cloud.connectors.clone(),
             transport: Arc::new(self.carriage()),
             pace: Pace::default(),
+            clock: self.clock.clone(),
+            metrics: self.metrics(),
+        }
+    }
+
+    /// `functions/redrive`.
+    #[must_use]
+    pub fn redriver(&self) -> Redriver {
+        Redriver {
+            store: self.store(),
+            queue: self.queue(),
+            vault: self.vault(),
+            apps: self.apps(),
+            connectors: self.cloud.connectors.clone(),
+            transport: Arc::new(self.carriage()),
             clock: self.clock.clone(),
             metrics: self.metrics(),
         }

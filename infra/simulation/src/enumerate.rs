@@ -46,18 +46,17 @@ pub fn singles(way: Way) -> Result<Vec<Script>, PlayError> {
     Ok(scripts.flat_map(|(index, place)| faults_at(*place).map(move |fault| vec![(index, fault)])).collect())
 }
 
-/// Plays every single fault of one way to publish, and of the ordered pairs each `stride`-th (1: all of them), on several
-/// threads.
+/// Plays every single fault of one way to publish, and every ordered pair of them, on several threads.
 ///
 /// # Errors
 /// A run could not be set up.
-pub fn all(way: Way, stride: usize, threads: usize) -> Result<Enumeration, PlayError> {
+pub fn all(way: Way, threads: usize) -> Result<Enumeration, PlayError> {
     let scripts = singles(way)?;
     let next = AtomicUsize::new(0);
     let parts: Mutex<Vec<Result<Enumeration, PlayError>>> = Mutex::default();
     let work = || {
         while let Some(script) = scripts.get(next.fetch_add(1, Ordering::Relaxed)) {
-            let part = after(way, script, stride);
+            let part = after(way, script);
             parts.lock().unwrap_or_else(PoisonError::into_inner).push(part);
         }
     };
@@ -74,18 +73,17 @@ pub fn all(way: Way, stride: usize, threads: usize) -> Result<Enumeration, PlayE
     Ok(all)
 }
 
-/// Plays one script, and each `stride`-th of those that have one more fault after it.
+/// Plays one script, and each that has one more fault after it.
 ///
 /// # Errors
 /// A run could not be set up.
-pub fn after(way: Way, first: &Script, stride: usize) -> Result<Enumeration, PlayError> {
+pub fn after(way: Way, first: &Script) -> Result<Enumeration, PlayError> {
     let mut found = Enumeration { singles: 1, ..Enumeration::default() };
     let outcome = found.play(way, first)?;
     let from = first.last().map_or(0, |(index, _)| index + 1);
     let places = outcome.places.iter().enumerate().skip(from);
     let seconds = places.flat_map(|(index, place)| faults_at(*place).map(move |fault| (index, fault)));
-    // Each first fault begins elsewhere, so that together they leave no place out.
-    for second in seconds.skip(from % stride.max(1)).step_by(stride.max(1)) {
+    for second in seconds {
         let script: Script = first.iter().copied().chain([second]).collect();
         found.pairs += 1;
         found.play(way, &script)?;

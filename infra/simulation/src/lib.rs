@@ -14,6 +14,7 @@ pub mod enumerate;
 pub mod fault;
 pub mod model;
 pub mod oracle;
+pub mod people;
 pub mod plane;
 pub mod platforms;
 pub mod process;

@@ -34,6 +34,9 @@ struct Arguments {
     /// Plays one seed and prints its whole history.
     #[arg(long, conflicts_with_all = ["seeds", "first", "enumerate"])]
     seed: Option<u64>,
+    /// With `--seed`: plays it with this known defect, such as `IgnoresTheFence`.
+    #[arg(long, requires = "seed", value_parser = defect)]
+    defect: Option<Defect>,
     /// Plays every single fault at every effect of one publish, and every ordered pair, instead of seeds.
     #[arg(long, conflicts_with = "seeds")]
     enumerate: bool,
@@ -48,7 +51,10 @@ fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let threads = arguments.threads.or_else(|| std::thread::available_parallelism().ok().map(usize::from)).unwrap_or(1);
     let played = match arguments.seed {
-        Some(seed) => one(seed),
+        Some(seed) => {
+            Defect::set(arguments.defect);
+            one(seed)
+        }
         None if arguments.enumerate => all_pairs(threads),
         None if arguments.defects => all_defects(arguments.seeds),
         None => many(&arguments, threads),
@@ -61,6 +67,11 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn defect(name: &str) -> Result<Defect, String> {
+    let known = Defect::ALL.into_iter().find(|defect| format!("{defect:?}") == name);
+    known.ok_or_else(|| format!("the defects are {:?}", Defect::ALL))
 }
 
 #[expect(clippy::print_stdout, reason = "a program for people")]
@@ -141,7 +152,7 @@ fn all_defects(most: u64) -> Result<bool, Failure> {
 fn all_pairs(threads: usize) -> Result<bool, Failure> {
     let mut in_order = true;
     for way in Way::ALL {
-        let all = enumerate::all(way, 1, threads)?;
+        let all = enumerate::all(way, threads)?;
         tell(&format!("{way:?}: {} singles and {} ordered pairs", all.singles, all.pairs));
         for (script, violations) in all.violations.iter().take(20) {
             tell(&format!("VIOLATION {script:?}: {violations:?}"));

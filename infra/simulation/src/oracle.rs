@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ops::AddAssign,
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -40,6 +41,25 @@ pub struct Allowance {
     pub cancelled_at: Option<Timestamp>,
 }
 
+/// How often people changed something, and it took effect.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Decisions {
+    /// Posts that were edited.
+    pub edited: u64,
+    /// Targets of which a person said whether they are out.
+    pub resolved: u64,
+    /// Targets that had failed and were sent back to work.
+    pub redriven: u64,
+}
+
+impl AddAssign for Decisions {
+    fn add_assign(&mut self, other: Self) {
+        self.edited += other.edited;
+        self.resolved += other.resolved;
+        self.redriven += other.redriven;
+    }
+}
+
 /// Watches.
 #[derive(Debug, Default)]
 pub struct Oracle(Mutex<Notes>);
@@ -51,6 +71,7 @@ struct Notes {
     allowances: BTreeMap<Mark, Allowance>,
     unknowns: u64,
     read_backs: u64,
+    decisions: Decisions,
 }
 
 impl Oracle {
@@ -61,6 +82,12 @@ impl Oracle {
     /// Notes that something is not as it must be.
     pub fn violated(&self, invariant: &str, what: &str) {
         self.notes().violations.push(format!("{invariant}: {what}"));
+    }
+
+    /// Whether anything was not as it must be.
+    #[must_use]
+    pub fn is_violated(&self) -> bool {
+        !self.notes().violations.is_empty()
     }
 
     /// Everything that was not as it must be.
@@ -80,6 +107,17 @@ impl Oracle {
     pub fn unknowns(&self) -> (u64, u64) {
         let notes = self.notes();
         (notes.unknowns, notes.read_backs)
+    }
+
+    /// What people have decided.
+    #[must_use]
+    pub fn decisions(&self) -> Decisions {
+        self.notes().decisions
+    }
+
+    /// A post was edited.
+    pub fn edited(&self) {
+        self.notes().decisions.edited += 1;
     }
 
     /// Changes what may happen to a mark.
@@ -119,9 +157,11 @@ impl Oracle {
             return;
         };
         let (from, to) = (before.and_then(|row| text(row, "state")), text(after, "state").unwrap_or_default());
-        let fence = |row: &Value| number(row, "fence").unwrap_or(0);
-        if before.is_some_and(|before| fence(before) > fence(after)) {
-            self.violated("I5", &format!("the fence of {} went back at {now}", key.1));
+        for count in ["fence", "version"] {
+            let count_of = |row: &Value| number(row, count).unwrap_or(0);
+            if before.is_some_and(|before| count_of(before) > count_of(after)) {
+                self.violated("I5", &format!("the {count} of {} went back at {now}", key.1));
+            }
         }
         if from != Some(to) && !may_follow(from, to) {
             self.violated("I5", &format!("{} went from {from:?} to {to:?} at {now}", key.1));
@@ -134,8 +174,15 @@ impl Oracle {
         if from != Some(to) && to == "unknown" {
             self.notes().unknowns += 1;
         }
-        if from == Some("unknown") && to != "unknown" {
-            self.notes().read_backs += 1;
+        if from == Some(to) {
+            return;
+        }
+        let mut notes = self.notes();
+        match from {
+            Some("unknown") => notes.read_backs += 1,
+            Some("needs_review") => notes.decisions.resolved += 1,
+            Some("failed") => notes.decisions.redriven += 1,
+            Some(_) | None => {}
         }
     }
 

@@ -16,8 +16,9 @@ use crate::{
     cloud::{Cloud, SetUpError},
     delivery::{self, Delivery, Slot},
     fault::{Fault, Mishap},
+    oracle::Decisions,
     plane::{Plan, Plane},
-    scenario::Scenario,
+    scenario::{Scenario, Wish},
     tenants::{self, Tenants},
     time, verdict,
 };
@@ -27,9 +28,12 @@ const START: &str = "2026-03-28T21:00:00Z";
 /// The table is swept once a day.
 const DAY: Duration = Duration::from_hours(24);
 /// A run that is not at rest after so many steps goes round in circles.
-const MOST_STEPS: usize = 400_000;
-/// How long after the last fault everything must have ended: a read-back asks for a day before a person must.
-const PATIENCE: Duration = Duration::from_hours(3 * 24);
+const MOST_STEPS: usize = 100_000;
+/// How often people look at what waits for their word.
+const MOST_REVIEWS: usize = 2;
+/// How long after the last fault everything must have ended: a read-back asks for a day before a person
+/// must, and a person may send a target to the next.
+const PATIENCE: Duration = Duration::from_hours(5 * 24);
 
 /// What a run has shown.
 #[derive(Debug, Clone, Default)]
@@ -54,6 +58,8 @@ pub struct Outcome {
     pub publications: u64,
     /// How many targets became unknown, and how many of these were resolved.
     pub unknowns: (u64, u64),
+    /// What people changed on the way.
+    pub decisions: Decisions,
     /// How long it took on its own clock.
     pub virtual_time: Duration,
 }
@@ -63,6 +69,8 @@ pub struct Outcome {
 enum Event {
     Wish(usize),
     Cancel(usize),
+    Edit(usize),
+    SendBack,
     Tick,
     Deliver(Delivery),
     Redrive,
@@ -90,6 +98,8 @@ pub async fn play(scenario: &Scenario, tell: bool) -> Result<Outcome, SetUpError
     let mut run = Run::new(scenario, cloud, tenants);
     run.cloud.plane.begin();
     run.go().await;
+    run.cloud.plane.calm();
+    run.callers.settle_edits(scenario).await;
     Ok(verdict::of(&run.cloud, scenario, &run.tenants, &run.callers.accepted()).await)
 }
 
@@ -105,6 +115,7 @@ struct Run<'a> {
     ticking: bool,
     moved: usize,
     swept: usize,
+    reviewed: usize,
 }
 
 impl<'a> Run<'a> {
@@ -124,6 +135,7 @@ impl<'a> Run<'a> {
             ticking: false,
             moved: 0,
             swept: 0,
+            reviewed: 0,
         };
         for (index, wish) in scenario.wishes.iter().enumerate() {
             run.callers.announce(wish);
@@ -131,6 +143,12 @@ impl<'a> Run<'a> {
             if let Some(cancel) = wish.cancel {
                 run.at(wish.at + cancel, Event::Cancel(index));
             }
+            if let Some(edit) = &wish.edit {
+                run.at(wish.at + edit.after, Event::Edit(index));
+            }
+        }
+        for redrive in &scenario.redrives {
+            run.at(*redrive, Event::SendBack);
         }
         if run.loses_messages() {
             run.at(DAY, Event::Sweep);
@@ -149,6 +167,13 @@ impl<'a> Run<'a> {
 
     async fn go(&mut self) {
         for _ in 0..MOST_STEPS {
+            // What has gone wrong once is shown best by what led to it, and may never come to rest.
+            if self.cloud.oracle.is_violated() {
+                return;
+            }
+            if self.cloud.time.elapsed() > self.limit() {
+                return self.cloud.oracle.violated("liveness", "it has not ended days after the last fault");
+            }
             self.happen().await;
             self.receive().await;
             self.expect_tick();
@@ -169,7 +194,7 @@ impl<'a> Run<'a> {
                 () = time::until(next) => {}
             }
         }
-        self.cloud.oracle.violated("liveness", "the run does not come to rest");
+        self.cloud.oracle.violated("liveness", "it goes round in circles");
     }
 
     async fn join(&mut self) {
@@ -225,29 +250,39 @@ impl<'a> Run<'a> {
             }
             let Some(Reverse((_, _, event))) = self.events.pop() else { return };
             match event {
-                Event::Wish(index) => {
-                    if let Some(wish) = self.scenario.wishes.get(index) {
-                        let (caller, wish) = (self.callers.clone(), wish.clone());
-                        self.running.spawn(async move {
-                            caller.ask(index, &wish).await;
-                            Done::Called
-                        });
-                    }
-                }
+                Event::Wish(index) => self.call(index, |caller, wish| async move { caller.ask(index, &wish).await }),
                 Event::Cancel(index) => {
-                    let Some(wish) = self.scenario.wishes.get(index).cloned() else { continue };
-                    let caller = self.callers.clone();
-                    self.running.spawn(async move {
-                        caller.cancel(index, &wish).await;
-                        Done::Called
-                    });
+                    self.call(index, |caller, wish| async move { caller.cancel(index, &wish).await })
                 }
+                Event::Edit(index) => self.call(index, |caller, wish| async move { caller.edit(index, &wish).await }),
+                Event::SendBack => self.send_back(),
                 Event::Tick => self.tick(),
                 Event::Deliver(delivery) => self.deliver(vec![delivery.message]),
                 Event::Redrive => delivery::redrive(&self.cloud).await,
                 Event::Sweep => self.sweep(),
             }
         }
+    }
+
+    /// Lets a caller do something about a wish.
+    fn call<F>(&mut self, index: usize, act: impl FnOnce(Caller, Wish) -> F)
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Some(wish) = self.scenario.wishes.get(index).cloned() else { return };
+        let acting = act(self.callers.clone(), wish);
+        self.running.spawn(async move {
+            acting.await;
+            Done::Called
+        });
+    }
+
+    fn send_back(&mut self) {
+        let caller = self.callers.clone();
+        self.running.spawn(async move {
+            caller.redrive().await;
+            Done::Called
+        });
     }
 
     fn tick(&mut self) {
@@ -337,7 +372,7 @@ impl<'a> Run<'a> {
     fn at_rest(&mut self) -> bool {
         let open = verdict::open_targets(&self.cloud, self.scenario, &self.tenants, &self.callers.accepted());
         if open.is_empty() {
-            return true;
+            return !self.review();
         }
         let over = self.cloud.time.elapsed() > self.limit();
         // What an operator and the sweep do about the rest, they do when nothing goes wrong any more.
@@ -358,6 +393,21 @@ impl<'a> Run<'a> {
         true
     }
 
+    /// People look at what only they can decide. `false` if there is no such thing, or they have looked often enough.
+    fn review(&mut self) -> bool {
+        let doubts = verdict::doubts(&self.cloud, &self.callers.accepted());
+        if doubts.is_empty() || self.reviewed == MOST_REVIEWS {
+            return false;
+        }
+        self.reviewed += 1;
+        let (caller, scenario) = (self.callers.clone(), self.scenario.clone());
+        self.running.spawn(async move {
+            caller.resolve(doubts, &scenario).await;
+            Done::Called
+        });
+        true
+    }
+
     fn loses_messages(&self) -> bool {
         match &self.scenario.plan {
             Plan::Script(_) => false,
@@ -373,7 +423,13 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// By then everything has ended, one way or another.
     fn limit(&self) -> jiff::SignedDuration {
-        jiff::SignedDuration::try_from(self.ends() + PATIENCE).unwrap_or(jiff::SignedDuration::MAX)
+        let scheduled = self.scenario.wishes.iter().map(|wish| {
+            let edited = wish.edit.as_ref().and_then(|edit| Some(edit.after + edit.ahead?)).unwrap_or_default();
+            wish.at + wish.ahead.unwrap_or_default().max(edited)
+        });
+        let last = scheduled.max().unwrap_or_default().max(self.ends());
+        jiff::SignedDuration::try_from(last + PATIENCE).unwrap_or(jiff::SignedDuration::MAX)
     }
 }

@@ -51,10 +51,30 @@ pub struct Wish {
     pub patience: Option<Duration>,
     /// When it is called off, after it was accepted.
     pub cancel: Option<Duration>,
+    /// When it is changed, after it was asked for, and how.
+    pub edit: Option<Edit>,
     /// Whether the request is sent once more after it was accepted.
     pub repeat: bool,
     /// Whether another wish says the same at the same place.
     pub twin: bool,
+}
+
+impl Wish {
+    /// What the post may say, in the end: what was asked for, and what an edit makes of it.
+    pub fn texts(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.text.as_str()).chain(self.edit.iter().map(|edit| edit.text.as_str()))
+    }
+}
+
+/// A change of a post.
+#[derive(Debug, Clone)]
+pub struct Edit {
+    /// How long after the post was asked for.
+    pub after: Duration,
+    /// What it shall say.
+    pub text: String,
+    /// How far ahead of the edit it shall go out; as before if absent.
+    pub ahead: Option<Duration>,
 }
 
 /// A whole run.
@@ -68,12 +88,15 @@ pub struct Scenario {
     pub consumers: usize,
     /// What is wanted.
     pub wishes: Vec<Wish>,
+    /// When somebody sends everything that failed back to work, through the API.
+    pub redrives: Vec<Duration>,
     /// What goes wrong.
     pub plan: Plan,
 }
 
 impl Scenario {
-    /// One post and a script of faults.
+    /// One post and a script of faults. With this seed the model makes whoever publishes there wait once: further waits
+    /// would meet nothing new.
     #[must_use]
     pub fn single(way: Way, script: Vec<(usize, crate::fault::Fault)>) -> Self {
         let wish = Wish {
@@ -84,10 +107,12 @@ impl Scenario {
             ahead: None,
             patience: None,
             cancel: None,
+            edit: None,
             repeat: false,
             twin: false,
         };
-        Self { seed: 1, tenants: 1, consumers: 2, wishes: vec![wish], plan: Plan::Script(script) }
+        let plan = Plan::Script(script);
+        Self { seed: 4, tenants: 1, consumers: 2, wishes: vec![wish], redrives: Vec::new(), plan }
     }
 
     /// A run by chance.
@@ -109,6 +134,8 @@ impl Scenario {
                 Some(last) if random.u8(..100) < 10 => {
                     let mut twin = Wish { at: last.at + Duration::from_secs(random.u64(..120)), ..last.clone() };
                     twin.twin = true;
+                    // Twins are told apart by their texts nowhere: nobody edits them.
+                    twin.edit = None;
                     twin
                 }
                 Some(_) | None => wish(&mut random, tenants, number, span),
@@ -117,12 +144,14 @@ impl Scenario {
                 && let Some(last) = wishes.last_mut()
             {
                 last.twin = true;
+                last.edit = None;
             }
             wishes.push(wish);
         }
         let mix = Mix::random(&mut random, span);
         let consumers = random.usize(1..=4);
-        Self { seed, tenants, consumers, wishes, plan: Plan::Random(mix, span + Duration::from_mins(30)) }
+        let redrives = (0..random.usize(..3)).map(|_| span.mul_f64(random.f64())).collect();
+        Self { seed, tenants, consumers, wishes, redrives, plan: Plan::Random(mix, span + Duration::from_mins(30)) }
     }
 }
 
@@ -142,6 +171,17 @@ fn wish(random: &mut fastrand::Rng, tenants: usize, number: usize, span: Duratio
     let burst = random.u8(..100) < 50;
     let at = if burst { seconds(random, 30) } else { seconds(random, span.as_secs()) };
     let repeat = random.u8(..100) < 20;
+    // Some change their mind at the last moment.
+    let in_time = match ahead.filter(|_| random.u8(..100) < 70) {
+        Some(ahead) => ahead.saturating_sub(Duration::from_millis(random.u64(..1_500))),
+        None => seconds(random, 300),
+    };
+    let edit = (random.u8(..100) < 20).then(|| Edit {
+        after: in_time,
+        text: format!("tenant {tenant} post {number}, edited"),
+        // Who has named a last moment keeps to it.
+        ahead: (patience.is_none() && random.bool()).then(|| seconds(random, 1_200)),
+    });
     Wish {
         tenant,
         at,
@@ -150,6 +190,7 @@ fn wish(random: &mut fastrand::Rng, tenants: usize, number: usize, span: Duratio
         ahead,
         patience,
         cancel,
+        edit,
         repeat,
         twin: false,
     }

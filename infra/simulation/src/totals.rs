@@ -4,6 +4,7 @@ use std::{collections::BTreeMap, fmt, time::Duration};
 
 use crate::{
     fault::{Fault, Mishap},
+    oracle::Decisions,
     run::Outcome,
 };
 
@@ -26,6 +27,8 @@ pub struct Totals {
     pub publications: u64,
     /// Targets that became unknown, and those that were resolved.
     pub unknowns: (u64, u64),
+    /// What people changed.
+    pub decisions: Decisions,
     /// Time on the runs' own clocks.
     pub virtual_time: Duration,
     /// Seeds with something that must not be, and what.
@@ -49,6 +52,7 @@ impl Totals {
         self.publications += outcome.publications;
         self.unknowns.0 += outcome.unknowns.0;
         self.unknowns.1 += outcome.unknowns.1;
+        self.decisions += outcome.decisions;
         self.virtual_time += outcome.virtual_time;
         if !outcome.violations.is_empty() {
             self.violations.push((seed, outcome.violations.clone()));
@@ -72,6 +76,7 @@ impl Totals {
         self.publications += other.publications;
         self.unknowns.0 += other.unknowns.0;
         self.unknowns.1 += other.unknowns.1;
+        self.decisions += other.decisions;
         self.virtual_time += other.virtual_time;
         self.violations.extend(other.violations);
     }
@@ -96,6 +101,9 @@ impl fmt::Display for Totals {
         }
         writeln!(formatter, "outcomes unknown       {:>12}", self.unknowns.0)?;
         writeln!(formatter, "  resolved             {:>12}", self.unknowns.1)?;
+        writeln!(formatter, "posts edited           {:>12}", self.decisions.edited)?;
+        writeln!(formatter, "reviews answered       {:>12}", self.decisions.resolved)?;
+        writeln!(formatter, "dead letters redriven  {:>12}", self.decisions.redriven)?;
         for (fault, count) in &self.faults {
             writeln!(formatter, "fault {:<17}{count:>12}", fault.name())?;
         }

@@ -6,9 +6,10 @@ use serde_json::{Value, json};
 
 use crate::{
     aws::{number, text},
-    callers::Accepted,
+    callers::{Accepted, Edited},
     cloud::Cloud,
     oracle::Settled,
+    people::Doubt,
     run::Outcome,
     scenario::Scenario,
     tenants::Tenants,
@@ -46,13 +47,16 @@ fn ended(state: &str) -> bool {
 }
 
 fn rows(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, accepted: &[Accepted]) -> Vec<Row> {
-    let wishes: BTreeMap<&str, usize> = accepted.iter().map(|post| (post.id.as_str(), post.wish)).collect();
+    let posts: BTreeMap<&str, &Accepted> = accepted.iter().map(|post| (post.id.as_str(), post)).collect();
     let row = |row: Value| {
         let post = text(&row, "post")?.to_owned();
-        let wish = scenario.wishes.get(*wishes.get(post.as_str())?)?;
+        let accepted = posts.get(post.as_str())?;
+        let wish = scenario.wishes.get(accepted.wish)?;
         let _member = tenants.members.get(&wish.tenant)?;
+        let edit = wish.edit.as_ref().filter(|_| accepted.edited == Edited::Surely);
+        let words = edit.map_or(&wish.text, |edit| &edit.text);
         let settled = Settled {
-            mark: (text(&row, "destination")?.to_owned(), wish.text.clone()),
+            mark: (text(&row, "destination")?.to_owned(), words.clone()),
             state: text(&row, "state")?.to_owned(),
             remote_id: text(&row, "remote_id").map(str::to_owned),
             by_person: false,
@@ -64,11 +68,42 @@ fn rows(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, accepted: &[
     targets.filter_map(|(_, value)| row(value)).collect()
 }
 
+/// The targets that wait for a person's word.
+#[must_use]
+pub fn doubts(cloud: &Cloud, accepted: &[Accepted]) -> Vec<Doubt> {
+    let posts: BTreeMap<&str, usize> = accepted.iter().map(|post| (post.id.as_str(), post.wish)).collect();
+    let doubt = |row: &Value| {
+        let wish = *posts.get(text(row, "post")?)?;
+        let open = text(row, "state")? == "needs_review";
+        let field = |name: &str| text(row, name).map(str::to_owned);
+        let (post, target, place) = (field("post")?, field("target")?, field("destination")?);
+        open.then_some(Doubt { wish, post, target, place })
+    };
+    let targets = cloud.aws.state().into_iter().filter(|(key, _)| key.0.contains("#DAY#"));
+    targets.filter_map(|(_, row)| doubt(&row)).collect()
+}
+
+/// Whether each post is out once at each place, whatever it says by now.
+fn count_edited(cloud: &Cloud, scenario: &Scenario) {
+    let publications = cloud.oracle.publications();
+    for wish in scenario.wishes.iter().filter(|wish| wish.edit.is_some() && !wish.twin) {
+        let ours = publications.iter().filter(|publication| wish.texts().any(|text| text == publication.text));
+        let mut places = BTreeMap::<&str, usize>::new();
+        for publication in ours {
+            *places.entry(&publication.destination).or_default() += 1;
+        }
+        if places.values().any(|count| *count > 1) {
+            cloud.oracle.violated("I1", &format!("{:?} is out before and after its edit", wish.text));
+        }
+    }
+}
+
 /// Judges a run.
 pub async fn of(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, accepted: &[Accepted]) -> Outcome {
     let rows = rows(cloud, scenario, tenants, accepted);
     let targets: Vec<Settled> = rows.iter().map(|row| row.settled.clone()).collect();
     cloud.oracle.settled(&targets);
+    count_edited(cloud, scenario);
     for row in &rows {
         if number(&row.stored, "attempts").is_some_and(|attempts| attempts > MOST_CLAIMS) {
             cloud.oracle.violated("I10", &format!("{:?} was attempted too often", row.settled.mark));
@@ -91,6 +126,7 @@ pub async fn of(cloud: &Cloud, scenario: &Scenario, tenants: &Arc<Tenants>, acce
         states,
         publications: cloud.oracle.publications().len() as u64,
         unknowns: cloud.oracle.unknowns(),
+        decisions: cloud.oracle.decisions(),
         virtual_time: Duration::try_from(cloud.time.elapsed()).unwrap_or_default(),
     }
 }

@@ -26,7 +26,7 @@ const OPERATION: &str = "write an audit entry";
 const ATTEMPTS: u32 = 32;
 /// How many details an entry has at most.
 const MOST_DETAILS: usize = 24;
-/// The longest subject, name or value of a detail, in bytes.
+/// The longest subject, name or value of a detail, in bytes; what is longer is cut.
 const LONGEST_TEXT: usize = 256;
 
 /// Who decided.
@@ -67,7 +67,7 @@ impl AuditAction {
     }
 }
 
-/// One decision to keep. Texts are cut to [`LONGEST_TEXT`] bytes; none may be content or a token.
+/// One decision to keep. Long texts are cut (256 bytes); none may be content or a token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditEntry {
     at: Timestamp,

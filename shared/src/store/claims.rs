@@ -80,6 +80,9 @@ impl Store {
         if Defect::ClaimsWhateverIsDelivered.is_present() {
             condition.push_str(" OR attribute_exists(pk)");
         }
+        if Defect::PublishesOldVersions.is_present() {
+            condition = condition.replace("version = :version", "version >= :version");
+        }
         if Defect::RestartsExpiredClaims.is_present() {
             condition.push_str(" OR (#state = :running AND lease_until < :now)");
         }
