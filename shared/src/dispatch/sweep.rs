@@ -1,7 +1,7 @@
 //! The net under all others: a slow look through the whole table for targets that no message and no entry in `due`
 //! stands for.
 //!
-//! There are two kinds. A post for now whose message was lost before any claim has no row for its target. A target whose
+//! There are two kinds. An immediate post whose message was lost before any claim has no row for its target. A target whose
 //! consumer died, and whose message was lost or ended among the dead letters, has a row that says `running` for ever.
 
 use jiff::{SignedDuration, Timestamp};

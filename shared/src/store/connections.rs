@@ -1,6 +1,6 @@
 //! Connections: one OAuth grant each, with its destinations and its health.
 
-use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -215,25 +215,11 @@ impl Store {
     /// # Errors
     /// The store did not answer.
     pub async fn connections(&self, tenant: Tenant) -> Result<Vec<Connection>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(keys::tenant(tenant)))
-            .expression_attribute_values(":prefix", AttributeValue::S(keys::CONNECTION_PREFIX.into()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut connections = Vec::new();
-        while let Some(item) = pages.next().await {
-            let item = item.map_err(unavailable("list connections"))?;
-            // The rows that only wait for a token's end stand beside their connections.
-            if item.contains_key("platform") {
-                connections.push(from_row("connection", item)?);
-            }
-        }
-        Ok(connections)
+        let (partition, prefix) = (keys::tenant(tenant), keys::CONNECTION_PREFIX);
+        let rows = self.rows_under("list connections", partition, prefix, false).await?;
+        // The rows that only wait for a token's end stand beside their connections.
+        let connections = rows.into_iter().filter(|row| row.contains_key("platform"));
+        connections.map(|row| from_row("connection", row)).collect()
     }
 
     /// The connections of all tenants that may publish to a place, or that an account has granted, for a verified webhook

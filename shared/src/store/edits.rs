@@ -2,10 +2,7 @@
 
 use aws_sdk_dynamodb::{
     operation::transact_write_items::TransactWriteItemsError,
-    types::{
-        AttributeValue, CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem,
-        builders::PutBuilder,
-    },
+    types::{CancellationReason, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem, builders::PutBuilder},
 };
 use jiff::Timestamp;
 
@@ -167,22 +164,8 @@ impl Store {
     /// # Errors
     /// The store did not answer.
     pub async fn edits(&self, tenant: Tenant, post: PostId) -> Result<Vec<Edit>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(keys::post(tenant, post)))
-            .expression_attribute_values(":prefix", AttributeValue::S(keys::EDIT_PREFIX.into()))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let mut edits = Vec::new();
-        while let Some(item) = pages.next().await {
-            edits.push(from_row("edit", item.map_err(unavailable("read edits"))?)?);
-        }
-        Ok(edits)
+        let rows = self.rows_under("read edits", keys::post(tenant, post), keys::EDIT_PREFIX, true).await?;
+        rows.into_iter().map(|row| from_row("edit", row)).collect()
     }
 }
 

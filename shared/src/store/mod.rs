@@ -160,6 +160,28 @@ impl Store {
             .map(|output| output.item)
             .map_err(unavailable(operation))
     }
+
+    /// All rows of a partition whose sort keys begin with `prefix`, in their order.
+    async fn rows_under(
+        &self,
+        operation: &'static str,
+        partition: String,
+        prefix: &str,
+        consistent: bool,
+    ) -> Result<Vec<Item>, StoreError> {
+        let pages = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", AttributeValue::S(partition))
+            .expression_attribute_values(":prefix", AttributeValue::S(prefix.to_owned()))
+            .consistent_read(consistent)
+            .into_paginator()
+            .items()
+            .send();
+        pages.try_collect().await.map_err(unavailable(operation))
+    }
 }
 
 /// Maps an SDK error, keeping its code and nothing of its prose.

@@ -5,10 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use aws_sdk_dynamodb::{
     error::ProvideErrorMetadata,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{
-        AttributeValue, CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure,
-        TransactWriteItem,
-    },
+    types::{CancellationReason, KeysAndAttributes, Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
@@ -79,7 +76,7 @@ pub struct Page<T, C = Cursor> {
 impl Store {
     /// Accepts `post`. `nonce` is new for every request: it tells our own write, whose answer was lost, from another's.
     ///
-    /// A post for now is one conditional put. A post with a time is one transaction with its targets, because these must
+    /// An immediate post is one conditional put. A post with a time is one transaction with its targets, because these must
     /// be found when their time comes; `due_at` says when dispatch looks at them.
     ///
     /// # Errors
@@ -199,21 +196,9 @@ impl Store {
     /// The store did not answer.
     pub async fn post_with_targets(&self, tenant: Tenant, id: PostId) -> Result<Option<PostSummary>, StoreError> {
         let Some(post) = self.post(tenant, id, true).await? else { return Ok(None) };
-        let mut targets = Vec::new();
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(keys::day(tenant, post.created_at)))
-            .expression_attribute_values(":prefix", text(keys::targets_of(post.created_at, id)))
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        while let Some(item) = pages.next().await {
-            targets.push(from_row("target", item.map_err(unavailable("read targets"))?)?);
-        }
+        let (day, prefix) = (keys::day(tenant, post.created_at), keys::targets_of(post.created_at, id));
+        let rows = self.rows_under("read targets", day, &prefix, true).await?;
+        let targets = rows.into_iter().map(|row| from_row("target", row)).collect::<Result<_, _>>()?;
         Ok(Some(PostSummary { post, targets }))
     }
 
@@ -354,21 +339,8 @@ impl Store {
     /// # Errors
     /// The store did not answer.
     pub async fn logs(&self, tenant: Tenant, post: PostId) -> Result<Vec<LogEntry>, StoreError> {
-        let mut pages = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
-            .expression_attribute_values(":pk", text(keys::post(tenant, post)))
-            .expression_attribute_values(":prefix", AttributeValue::S("TARGET#".into()))
-            .into_paginator()
-            .items()
-            .send();
-        let mut entries = Vec::new();
-        while let Some(item) = pages.next().await {
-            entries.push(from_row("log entry", item.map_err(unavailable("read log entries"))?)?);
-        }
-        Ok(entries)
+        let rows = self.rows_under("read log entries", keys::post(tenant, post), "TARGET#", false).await?;
+        rows.into_iter().map(|row| from_row("log entry", row)).collect()
     }
 }
 

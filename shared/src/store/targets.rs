@@ -292,16 +292,16 @@ impl Change {
 
     pub(super) fn apply_with(self, mut builder: UpdateItemFluentBuilder, also: &str) -> UpdateItemFluentBuilder {
         let Expression { update, names, values } = self.expression(also);
-        for (placeholder, name) in names {
-            builder = builder.expression_attribute_names(placeholder, name);
+        for (short, name) in names {
+            builder = builder.expression_attribute_names(short, name);
         }
-        for (placeholder, value) in values {
-            builder = builder.expression_attribute_values(placeholder, value);
+        for (short, value) in values {
+            builder = builder.expression_attribute_values(short, value);
         }
         builder.update_expression(update)
     }
 
-    /// Every name goes through a placeholder: half of the plain words are reserved in DynamoDB.
+    /// Every name goes through a substitute (`#…`): half of the plain words are reserved in DynamoDB.
     pub(super) fn expression(mut self, also: &str) -> Expression {
         // What is not set anew about time, place and who is needed is stale.
         for stale in ["not_before", "due_shard", "due_at", "attention_group", "attention_at"] {

@@ -1,9 +1,6 @@
 //! Posts that are edited, moved to another time and called off before anything of them begins.
 
-use aws_sdk_dynamodb::{
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextMut},
-    error::BoxError,
-};
+use aws_sdk_dynamodb::config::http::HttpRequest;
 use serde_json::{Value, json};
 use shared::{
     http::Response,
@@ -12,33 +9,17 @@ use shared::{
     store::{Claim, ClaimRequest, Edited, PostEdit, Store},
 };
 
-use crate::world::World;
+use crate::{intercept::OnRequest, world::World};
 
 /// Lets every transaction come to DynamoDB under a token that it has never seen.
-#[derive(Debug)]
-struct Forgetful;
-
-impl Intercept for Forgetful {
-    fn name(&self) -> &'static str {
-        "Forgetful"
-    }
-
-    fn modify_before_transmit(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let body = context.request().body().bytes().unwrap_or_default();
-        let Ok(mut body) = serde_json::from_slice::<Value>(body) else { return Ok(()) };
-        if body["ClientRequestToken"].is_string() {
-            body["ClientRequestToken"] = uuid::Uuid::new_v4().to_string().into();
-            let body = body.to_string();
-            let request = context.request_mut();
-            request.headers_mut().insert("content-length", body.len().to_string());
-            *request.body_mut() = body.into();
-        }
-        Ok(())
+fn forget_token(request: &mut HttpRequest) {
+    let body = request.body().bytes().unwrap_or_default();
+    let Ok(mut body) = serde_json::from_slice::<Value>(body) else { return };
+    if body["ClientRequestToken"].is_string() {
+        body["ClientRequestToken"] = uuid::Uuid::new_v4().to_string().into();
+        let body = body.to_string();
+        request.headers_mut().insert("content-length", body.len().to_string());
+        *request.body_mut() = body.into();
     }
 }
 
@@ -462,7 +443,7 @@ async fn f61_f63_an_edit_whose_answer_was_lost_recognises_itself_however_late_it
     assert!(matches!(world.store.edit(tenant, &ours).await.unwrap(), Edited::Done(_)));
     // DynamoDB knows the token for ten minutes; then the repetition is a transaction like any other.
     let clients = shared::aws::Clients::at(&world.emulators.endpoint_url()).await;
-    let forgetful = clients.dynamodb().config().to_builder().interceptor(Forgetful).build();
+    let forgetful = clients.dynamodb().config().to_builder().interceptor(OnRequest(forget_token)).build();
     let forgetful = Store::new(aws_sdk_dynamodb::Client::from_conf(forgetful), "State");
     for store in [&world.store, &forgetful] {
         assert!(matches!(store.edit(tenant, &ours).await.unwrap(), Edited::Done(_)));

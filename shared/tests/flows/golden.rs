@@ -61,7 +61,7 @@ fn target(destination: &str) -> Value {
     json!({ "platform": "facebook", "connection": CONNECTION, "destination": destination })
 }
 
-/// A post for now to five destinations, one with content of its own.
+/// An immediate post to five destinations, one with content of its own.
 fn immediate() -> Post {
     let mut targets: Vec<Value> = (1..=5).map(|number| target(&format!("{number}00"))).collect();
     targets[1]["content"] = json!({

@@ -8,13 +8,7 @@ use std::{
     time::Duration,
 };
 
-use aws_sdk_dynamodb::{
-    config::{
-        ConfigBag, Intercept, RuntimeComponents, http::HttpResponse,
-        interceptors::BeforeDeserializationInterceptorContextMut,
-    },
-    error::BoxError,
-};
+use aws_sdk_dynamodb::config::http::HttpResponse;
 use emulators::Counts;
 use jiff::SignedDuration;
 use serde_json::{Value, json};
@@ -31,7 +25,7 @@ use shared::{
     telemetry::{Function, Metrics},
 };
 
-use crate::world::World;
+use crate::{intercept::OnAnswer, world::World};
 
 const LIST: &str = "GET /v1/posts";
 const HEALTH: &str = "GET /health";
@@ -248,43 +242,27 @@ async fn f11_without_a_table_requests_pass_and_wait_for_nothing_after_the_first(
     assert_eq!((unnamed.0, &unnamed.1["ratelimit-policy"]), (200, &Value::Null));
 }
 
-/// Loses the answers to writes that took effect, as long as it is on.
-#[derive(Debug, Clone, Default)]
-struct Lossy(Arc<AtomicBool>);
-
-impl Intercept for Lossy {
-    fn name(&self) -> &'static str {
-        "Lossy"
-    }
-
-    fn modify_before_deserialization(
-        &self,
-        context: &mut BeforeDeserializationInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        if self.0.load(Ordering::Relaxed) {
-            *context.response_mut() = HttpResponse::new(500.try_into()?, "{}".into());
-        }
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn f11_a_lost_answer_costs_a_block_once_and_counting_goes_on_after_five_seconds() {
     let world = World::start().await;
-    let lossy = Lossy::default();
-    let config = world.dynamodb().config().to_builder().interceptor(lossy.clone()).build();
+    // Loses the answers to writes that took effect, as long as it is on.
+    let lossy = Arc::new(AtomicBool::new(true));
+    let losing = Arc::clone(&lossy);
+    let lose = OnAnswer(move |answer: &mut HttpResponse| {
+        if losing.load(Ordering::Relaxed) {
+            *answer = HttpResponse::new(500.try_into().unwrap(), "{}".into());
+        }
+    });
+    let config = world.dynamodb().config().to_builder().interceptor(lose).build();
     let client = aws_sdk_dynamodb::Client::from_conf(config);
     let front = front_over(client, &world.clock, Limits { tenant: 4, ..Limits::default() });
-    lossy.0.store(true, Ordering::Relaxed);
     let before = world.emulators.counts();
     for _ in 0..20 {
         assert_eq!(list(&front, &tenant(1)).await.0, 200);
     }
     // The SDK would take the block three times if it repeated the write.
     assert_eq!(writes(&world.emulators.counts().since(&before)), (1, 0));
-    lossy.0.store(false, Ordering::Relaxed);
+    lossy.store(false, Ordering::Relaxed);
     world.advance(5);
     let mut passed = 0;
     for _ in 0..20 {

@@ -18,6 +18,7 @@ mod golden;
 mod graveyard;
 mod idempotency;
 mod ingress;
+mod intercept;
 mod limits;
 mod lost;
 mod offboarding;

@@ -5,11 +5,7 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{ConfigBag, Intercept, RuntimeComponents, interceptors::BeforeTransmitInterceptorContextMut},
-    error::BoxError,
-};
+use aws_sdk_dynamodb::{Client, config::http::HttpRequest};
 use emulators::{Projection, Table};
 use serde_json::{Value, json};
 use shared::{
@@ -20,7 +16,7 @@ use shared::{
     telemetry::{Function, Metrics},
 };
 
-use crate::world::World;
+use crate::{intercept::OnRequest, world::World};
 
 /// The table that a replica which stands still answers from. Its name is as long as the other's: the request keeps its
 /// length.
@@ -54,20 +50,9 @@ impl Replica {
     fn served(&self) -> usize {
         self.served.load(Ordering::Relaxed)
     }
-}
 
-impl Intercept for Replica {
-    fn name(&self) -> &'static str {
-        "Replica"
-    }
-
-    fn modify_before_transmit(
-        &self,
-        context: &mut BeforeTransmitInterceptorContextMut<'_>,
-        _: &RuntimeComponents,
-        _: &mut ConfigBag,
-    ) -> Result<(), BoxError> {
-        let request = context.request_mut();
+    /// Serves a request, if it is a read that this replica may serve.
+    fn serve(&self, request: &mut HttpRequest) {
         let operation = request.headers().get("x-amz-target").unwrap_or_default();
         let reads = operation.ends_with(".GetItem") || operation.ends_with(".Query");
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
@@ -79,15 +64,16 @@ impl Intercept for Replica {
                 *request.body_mut() = behind.into();
             }
         }
-        Ok(())
     }
 }
 
 /// A consumer and a dispatcher that read through the replica.
 fn readers(world: &mut World, replica: &Replica) {
+    let replica = replica.clone();
+    let serving = OnRequest(move |request: &mut HttpRequest| replica.serve(request));
     world.consumer =
-        Arc::new(Consumer { pace: shared::consume::Pace::default(), ..world.sandbox_through(replica.clone()) });
-    let client = world.dynamodb().config().to_builder().interceptor(replica.clone()).build();
+        Arc::new(Consumer { pace: shared::consume::Pace::default(), ..world.sandbox_through(serving.clone()) });
+    let client = world.dynamodb().config().to_builder().interceptor(serving).build();
     let clock = Arc::new(world.clock.clone());
     world.dispatcher = Dispatcher {
         store: Store::new(Client::from_conf(client), "State"),

@@ -166,7 +166,7 @@ impl World {
         sweep
     }
 
-    /// Accepts a post for now through `connection`; its id.
+    /// Accepts an immediate post through `connection`; its id.
     pub(crate) async fn accept(&self, connection: &str, text: &str) -> String {
         let body = serde_json::json!({ "content": { "text": text }, "targets": [{ "connection": connection }] });
         self.create(&body).await.unwrap()["id"].as_str().unwrap().to_owned()
