@@ -46,11 +46,12 @@ impl AwsClock {
         Self { machine, ahead_ms: AtomicI64::new(0) }
     }
 
-    /// An answer that was asked for at `asked` and has just come says that AWS's clock showed `date`, in whole seconds.
+    /// An answer that was asked for when the machine's clock showed `asked` and that has just come says that AWS's clock
+    /// showed `date`, in whole seconds.
     fn hear(&self, asked: Timestamp, date: Timestamp) {
-        let now = self.now();
-        let behind = date.duration_since(now);
-        let ahead = asked.duration_since(date);
+        let behind = date.duration_since(self.now());
+        // Of several answers to calls of one moment only the first one finds the clock wrong.
+        let ahead = self.corrected(asked).duration_since(date);
         let wrong = if behind > TOLERANCE {
             behind
         } else if ahead > TOLERANCE {
@@ -61,12 +62,17 @@ impl AwsClock {
         tracing::warn!(seconds = wrong.as_secs(), "this machine's clock was wrong; AWS's time counts from here on");
         self.ahead_ms.fetch_add(i64::try_from(wrong.as_millis()).unwrap_or(0), Ordering::Relaxed);
     }
+
+    /// What the machine's clock would have shown, had it been right.
+    fn corrected(&self, shown: Timestamp) -> Timestamp {
+        let ahead = SignedDuration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
+        shown.saturating_add(ahead).unwrap_or(Timestamp::MAX)
+    }
 }
 
 impl Clock for AwsClock {
     fn now(&self) -> Timestamp {
-        let ahead = SignedDuration::from_millis(self.ahead_ms.load(Ordering::Relaxed));
-        self.machine.now().saturating_add(ahead).unwrap_or(Timestamp::MAX)
+        self.corrected(self.machine.now())
     }
 }
 
@@ -101,7 +107,7 @@ struct ListeningConnector {
 impl HttpConnector for ListeningConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let clock = Arc::clone(&self.clock);
-        let asked = clock.now();
+        let asked = clock.machine.now();
         let answer = self.connector.call(request);
         HttpConnectorFuture::new(async move {
             let answer = answer.await?;
@@ -135,6 +141,19 @@ mod tests {
         assert_eq!(ahead, at("2026-11-21T10:00:00.200Z"));
         let behind = heard("2026-11-21T09:55:00Z", "2026-11-21T09:54:59Z", "2026-11-21T10:00:00Z");
         assert_eq!(behind, at("2026-11-21T10:00:00Z"));
+    }
+
+    #[test]
+    fn f66_many_answers_of_one_moment_correct_a_clock_once() {
+        for (machine, asked) in
+            [("2026-11-21T10:05:00.200Z", "2026-11-21T10:05:00Z"), ("2026-11-21T09:55:00Z", "2026-11-21T09:54:59Z")]
+        {
+            let clock = AwsClock::over(Arc::new(ManualClock::at(at(machine))));
+            for _ in 0..10 {
+                clock.hear(at(asked), at("2026-11-21T10:00:00Z"));
+            }
+            assert!(clock.now().duration_since(at("2026-11-21T10:00:00Z")).abs() < TOLERANCE, "{}", clock.now());
+        }
     }
 
     #[test]

@@ -15,7 +15,7 @@ use crate::{
         transport::Transport,
     },
     connectors::Connectors,
-    store::{Connection, ConnectionState, Store, StoreError},
+    store::{Connection, ConnectionState, SavedDestination, Store, StoreError},
     telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
     vault::{Purpose, Vault, VaultError},
@@ -66,8 +66,8 @@ impl HealthCheck {
         self.take(time_left, Due::Checks).await
     }
 
-    /// Looks after the connections whose token is about to end: renews it where the platform allows that, and tells the
-    /// owner where only a new login does.
+    /// Checks the connections whose token is about to end, so that their owners hear in time that they must connect again:
+    /// no token is renewed without them.
     ///
     /// # Errors
     /// The store did not answer.
@@ -111,7 +111,7 @@ impl HealthCheck {
         }
         let now = self.clock.now();
         let (state, reason) = match self.ask(tenant, connection).await {
-            Ok(health) => verdict(&health, now),
+            Ok(health) => verdict(&health, &connection.destinations, now),
             Err(Silence::Dead(refusal)) => (ConnectionState::Reconnect, Some(refusal)),
             // Nobody said that it is dead: it stays what it was, and is asked again.
             Err(Silence::NoAnswer) => return Ok(connection.state),
@@ -182,7 +182,7 @@ enum Silence {
 }
 
 /// What the platform's answer means for the connection.
-fn verdict(health: &Health, now: Timestamp) -> (ConnectionState, Option<Refusal>) {
+fn verdict(health: &Health, destinations: &[SavedDestination], now: Timestamp) -> (ConnectionState, Option<Refusal>) {
     if !health.missing_scopes.is_empty() {
         let text =
             format!("Permissions were withdrawn: {}. Connect again and grant them.", health.missing_scopes.join(", "));
@@ -194,6 +194,11 @@ fn verdict(health: &Health, now: Timestamp) -> (ConnectionState, Option<Refusal>
             ConnectionState::Reconnect,
             Some(advice("connection.ended", "The connection has ended: connect again.".into())),
         ),
+        // A token that works is of no use without a place: what the login found stays true until the next one.
+        _ if destinations.iter().all(|destination| destination.refusal.is_some()) => {
+            let text = "There is no place to publish to: connect again and tick at least one.";
+            (ConnectionState::Degraded, Some(advice("connection.no_destination", text.into())))
+        }
         Some(ends_at) if ends_at.duration_since(now) <= WARN_AHEAD => {
             let text = format!("The connection ends at {ends_at}: connect again before that.");
             (ConnectionState::Degraded, Some(advice("connection.ending", text)))
@@ -226,19 +231,40 @@ mod tests {
         }
     }
 
+    /// A place to publish to; or one where that is refused.
+    fn place(refusal: Option<Refusal>) -> SavedDestination {
+        SavedDestination { id: "1".into(), name: "Bakery".into(), refusal }
+    }
+
+    #[test]
+    fn a_connection_without_a_place_to_publish_to_stays_degraded_until_it_ends() {
+        let refused = || place(Some(advice("facebook.page.no_create_content", String::new())));
+        let judge = |hours, destinations: &[SavedDestination]| {
+            let (state, reason) = verdict(&ending_in(hours), destinations, now());
+            (state, reason.map(|reason| reason.code))
+        };
+        let nowhere = (ConnectionState::Degraded, Some("connection.no_destination".to_owned()));
+        for hours in [9_000, 24] {
+            assert_eq!(judge(hours, &[refused(), refused()]), nowhere, "{hours}");
+            assert_eq!(judge(hours, &[]), nowhere, "{hours}");
+        }
+        assert_eq!(judge(9_000, &[refused(), place(None)]), (ConnectionState::Active, None));
+        assert_eq!(judge(0, &[refused()]).0, ConnectionState::Reconnect);
+    }
+
     #[test]
     fn a_connection_degrades_two_weeks_before_its_end_and_needs_its_owner_after_it() {
         let cases =
             [(15 * 24, ConnectionState::Active), (14 * 24, ConnectionState::Degraded), (0, ConnectionState::Reconnect)];
         for (hours, expected) in cases {
-            assert_eq!(verdict(&ending_in(hours), now()).0, expected, "{hours}");
+            assert_eq!(verdict(&ending_in(hours), &[place(None)], now()).0, expected, "{hours}");
         }
     }
 
     #[test]
     fn withdrawn_permissions_are_named() {
         let health = Health { missing_scopes: vec!["pages_manage_posts".into()], ..ending_in(9_000) };
-        let (state, reason) = verdict(&health, now());
+        let (state, reason) = verdict(&health, &[place(None)], now());
         assert_eq!(state, ConnectionState::Degraded);
         assert!(reason.unwrap().message.contains("pages_manage_posts"));
     }

@@ -57,7 +57,7 @@ pub enum Code {
     HandshakeRefused,
     /// The caller has made more requests than it may in a minute.
     RateLimited,
-    /// Something on our side failed; nothing was done.
+    /// Something on our side failed. What was to be written may be: the same request again finds out, and is safe.
     Unavailable,
 }
 
@@ -206,6 +206,9 @@ pub struct Problem {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub post: Option<PostId>,
+    /// The methods that the address takes, where this one is not among them: told in a header.
+    #[serde(skip)]
+    pub allow: Option<&'static str>,
 }
 
 impl Problem {
@@ -223,6 +226,7 @@ impl Problem {
             act: code.act(),
             errors: Vec::new(),
             post: None,
+            allow: None,
         }
     }
 

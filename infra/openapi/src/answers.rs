@@ -75,7 +75,16 @@ fn problem(status: u16, refusals: &[Refusal], access: Access) -> Response {
     });
     let content =
         ContentBuilder::new().schema(Some(schema("Problem"))).examples_from_iter(examples.collect::<Vec<_>>()).build();
-    let response = ResponseBuilder::new().content("application/problem+json", content);
+    let mut response = ResponseBuilder::new().content("application/problem+json", content);
+    let may_be = |wanted: &[Code]| refusals.iter().any(|(code, _)| wanted.contains(code));
+    if may_be(&[Code::IdempotencyRunning]) {
+        let text = "Seconds until the same request may be sent again; only with `idempotency.running`.";
+        response = response.header("Retry-After", text_header(text, "1"));
+    }
+    if may_be(&[Code::IdempotencyRunning, Code::PostDuplicate]) {
+        let text = "Where the post is that this key becomes, or that stands in the way; not with other codes.";
+        response = response.header("Location", text_header(text, &format!("/v1/posts/{}", examples::POST)));
+    }
     let by_key = access == Access::Key && status == 401;
     if !by_key {
         return response.description(codes.join(", ")).build();

@@ -126,6 +126,10 @@ impl Aws {
         let before = versions.last().and_then(|(_, row)| row.clone());
         versions.push((self.time.now_ms(), row.clone()));
         drop(rows);
+        if let Some(row) = row.as_ref().filter(|row| text(row, "destination").is_some()) {
+            let (state, fence) = (text(row, "state").unwrap_or_default(), number(row, "fence").unwrap_or_default());
+            self.plane.note(|| format!("{:>5} {} is {state}, fence {fence}", "", key.1));
+        }
         self.oracle.row_changed(&key, before.as_ref(), row.as_ref(), self.time.now());
     }
 

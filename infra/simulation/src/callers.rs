@@ -32,6 +32,8 @@ pub struct Accepted {
     pub id: String,
     /// What the caller was told, to the byte.
     pub told: String,
+    /// When it goes out, at the earliest.
+    pub goes_out: Timestamp,
     /// What it says since it was edited.
     pub edited: Edited,
 }
@@ -76,11 +78,12 @@ impl Caller {
 
     /// Tells the oracle that a wish will be asked for.
     pub fn announce(&self, wish: &Wish) {
-        self.may_say(wish, &wish.text);
+        let asked = SignedDuration::try_from(wish.at + wish.ahead.unwrap_or_default()).unwrap_or_default();
+        self.may_say(wish, &wish.text, self.begins.saturating_add(asked).unwrap_or(self.begins));
     }
 
-    /// Tells the oracle that a text may go out to all places of a wish.
-    pub(crate) fn may_say(&self, wish: &Wish, text: &str) {
+    /// Tells the oracle that a text may go out to all places of a wish from then on.
+    pub(crate) fn may_say(&self, wish: &Wish, text: &str, not_before: Timestamp) {
         let latest = wish.patience.map(|patience| {
             let after = wish.at + wish.ahead.unwrap_or_default() + patience;
             self.begins.saturating_add(SignedDuration::try_from(after).unwrap_or_default()).unwrap_or(self.begins)
@@ -88,6 +91,7 @@ impl Caller {
         for place in self.places(wish) {
             self.cloud.oracle.allow((place, text.to_owned()), |allowance| {
                 allowance.posts += 1;
+                allowance.not_before = Some(allowance.not_before.map_or(not_before, |other| other.min(not_before)));
                 // Twins differ in their time: the later one counts.
                 allowance.not_after = if wish.twin { None } else { latest };
             });
@@ -122,11 +126,17 @@ impl Caller {
                     return;
                 }
                 Some(Err(problem)) if problem.retryable => {}
-                // Its time is over before it was accepted: nobody has promised anything.
-                Some(Err(_)) => return,
+                Some(Err(problem)) => return self.note_refused(index, wish, &problem),
                 None => {}
             }
             time::pass(Duration::from_secs(u64::from(2 + turn * 3))).await;
+        }
+    }
+
+    /// Whose time is over before it was accepted may be refused: nobody has promised anything.
+    fn note_refused(&self, index: usize, wish: &Wish, problem: &Problem) {
+        if (wish.ahead.is_none() && wish.patience.is_none()) || self.book().contains_key(&index) {
+            self.cloud.oracle.violated("I12", &format!("{:?} was refused with {}", wish.text, problem.code));
         }
     }
 
@@ -136,7 +146,10 @@ impl Caller {
         }
         let id = serde_json::from_str::<Value>(told).ok().and_then(|view| Some(view.get("id")?.as_str()?.to_owned()));
         let Some(id) = id else { return self.cloud.oracle.violated("I12", "an answer without an id") };
-        self.book().entry(wish).or_insert(Accepted { wish, id, told: told.to_owned(), edited: Edited::Not });
+        let planned =
+            serde_json::from_str::<Value>(told).ok().and_then(|view| view.get("scheduled_at")?.as_str()?.parse().ok());
+        let goes_out = planned.unwrap_or(self.begins);
+        self.book().entry(wish).or_insert(Accepted { wish, id, told: told.to_owned(), goes_out, edited: Edited::Not });
     }
 
     /// Calls a post off, if it was accepted.
@@ -244,17 +257,17 @@ impl Caller {
             "POST /v1/posts" | "PATCH /v1/posts/{post}" => {
                 let parts = self.cloud.process(Function::Publish);
                 let publisher = parts.publisher();
-                Box::pin(invoke(&parts.process, GATEWAY, publisher.handle(request))).await
+                Box::pin(invoke(&self.cloud, &parts.process, GATEWAY, publisher.handle(request))).await
             }
             "POST /v1/dead-letters/redrive" => {
                 let parts = self.cloud.process(Function::Redrive);
                 let redriver = parts.redriver();
-                Box::pin(invoke(&parts.process, GATEWAY, redriver.handle(request, GATEWAY))).await
+                Box::pin(invoke(&self.cloud, &parts.process, GATEWAY, redriver.handle(request, GATEWAY))).await
             }
             _ => {
                 let parts = self.cloud.process(Function::Api);
                 let reader = parts.reader();
-                Box::pin(invoke(&parts.process, GATEWAY, reader.handle(request))).await
+                Box::pin(invoke(&self.cloud, &parts.process, GATEWAY, reader.handle(request))).await
             }
         }
     }

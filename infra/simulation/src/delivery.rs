@@ -14,33 +14,8 @@ use crate::{cloud::Cloud, fault::Mishap, process::Process};
 const TIME: Duration = Duration::from_secs(30);
 /// What a tick is given.
 const TICK_TIME: Duration = Duration::from_secs(50);
-
-/// A message that is delivered once more.
-#[derive(Debug, Clone)]
-pub struct Delivery {
-    /// The message.
-    pub message: Message,
-}
-
-impl PartialEq for Delivery {
-    fn eq(&self, other: &Self) -> bool {
-        self.message.id == other.message.id
-    }
-}
-
-impl Eq for Delivery {}
-
-impl PartialOrd for Delivery {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Delivery {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        self.message.id.cmp(&other.message.id)
-    }
-}
+/// How long after its deadline a function may still run, in milliseconds.
+const LATE_KILL: u64 = 15_000;
 
 /// Room for one consumer, with the process that lives there.
 #[derive(Default)]
@@ -70,12 +45,18 @@ impl Slot {
     }
 }
 
-/// Runs what a process does, unless it dies or Lambda kills it at its deadline.
-pub async fn invoke<T>(process: &Arc<Process>, limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+/// Runs what a process does, unless it dies or Lambda kills it at its deadline, or up to 15 seconds later.
+pub async fn invoke<T>(
+    cloud: &Cloud,
+    process: &Arc<Process>,
+    limit: Duration,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let killed_after = limit + Duration::from_millis(cloud.plane.chance(LATE_KILL));
     tokio::select! {
         biased;
         () = process.death() => None,
-        done = tokio::time::timeout(limit, work) => {
+        done = tokio::time::timeout(killed_after, work) => {
             if done.is_err() {
                 process.kill();
             }
@@ -86,7 +67,7 @@ pub async fn invoke<T>(process: &Arc<Process>, limit: Duration, work: impl Futur
 
 /// A batch, and the answer to the queue.
 pub async fn consume(cloud: &Cloud, process: &Arc<Process>, consumer: &Arc<Consumer>, messages: Vec<Message>) {
-    let Some(returned) = invoke(process, TIME, consumer.batch(messages.clone(), TIME)).await else { return };
+    let Some(returned) = invoke(cloud, process, TIME, consumer.batch(messages.clone(), TIME)).await else { return };
     for message in messages.iter().filter(|message| !returned.contains(&message.id)) {
         if !cloud.plane.mishap(Mishap::LostAcknowledgement) {
             delete(cloud, message).await;
@@ -111,6 +92,14 @@ fn message(delivered: &Value) -> Option<Message> {
     Some(Message { id: field("MessageId")?, receipt_handle: field("ReceiptHandle")?, receives, body: field("Body")? })
 }
 
+/// Lets the queue deliver a message once more.
+pub async fn send_again(cloud: &Cloud, message: &Message, after: Duration) {
+    let request = json!({
+        "QueueUrl": cloud.aws.names.publish_queue, "MessageBody": message.body, "DelaySeconds": after.as_secs(),
+    });
+    cloud.aws.call("AmazonSQS.SendMessage", &request).await;
+}
+
 /// Deletes a message.
 pub async fn delete(cloud: &Cloud, message: &Message) {
     let request = json!({ "QueueUrl": cloud.aws.names.publish_queue, "ReceiptHandle": message.receipt_handle });
@@ -122,14 +111,14 @@ pub async fn tick(cloud: &Cloud) {
     let parts = cloud.process(Function::Dispatch);
     let dispatcher = parts.dispatcher();
     // A tick that fails is repeated by the next.
-    let _outcome = invoke(&parts.process, TICK_TIME, dispatcher.tick()).await;
+    let _outcome = invoke(cloud, &parts.process, TICK_TIME, dispatcher.tick()).await;
 }
 
 /// The sweep of the whole table, which a day of ticks makes.
 pub async fn sweep(cloud: &Cloud) {
     let parts = cloud.process(Function::Dispatch);
     let dispatcher = parts.dispatcher();
-    let _outcome = invoke(&parts.process, TICK_TIME, dispatcher.sweep(0, 1)).await;
+    let _outcome = invoke(cloud, &parts.process, TICK_TIME, dispatcher.sweep(0, 1)).await;
 }
 
 /// An operator moves the dead letters back from the console.

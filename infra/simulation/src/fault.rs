@@ -19,7 +19,7 @@ pub enum Fault {
     CrashBefore,
     /// The process dies after it, before the answer.
     CrashAfter,
-    /// The process stands still, longer than its claim holds; Lambda kills it at its deadline.
+    /// The process stands still for a while; Lambda kills it at its deadline, or a little later.
     Freeze,
     /// A platform answers 500 and has done nothing. (AWS: as [`Self::FailBefore`].)
     ErrorBefore,

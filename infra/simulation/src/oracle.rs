@@ -14,6 +14,9 @@ use crate::aws::{Key, number, text};
 /// How much later than its `not_after` a post may appear: a call that was begun in time may take this long.
 const LATE: SignedDuration = SignedDuration::from_secs(60);
 
+/// How much earlier than its time a post may appear: clocks that AWS's answers put right are right to this.
+const EARLY: SignedDuration = SignedDuration::from_secs(5);
+
 /// A place and a text: what tells one target from another at a platform.
 pub type Mark = (String, String);
 
@@ -35,6 +38,8 @@ pub struct Publication {
 pub struct Allowance {
     /// How many posts may say this there.
     pub posts: usize,
+    /// Not before this.
+    pub not_before: Option<Timestamp>,
     /// Not after this.
     pub not_after: Option<Timestamp>,
     /// Called off at this time.
@@ -138,6 +143,9 @@ impl Oracle {
             notes
                 .violations
                 .push(format!("I1: {text:?} was published {count} times, {} asked for it", allowance.posts));
+        }
+        if allowance.not_before.is_some_and(|earliest| earliest.duration_since(*at) > EARLY) {
+            notes.violations.push(format!("I4: {text:?} went out at {at}, too early"));
         }
         if allowance.not_after.is_some_and(|latest| at.duration_since(latest) > LATE) {
             notes.violations.push(format!("I4: {text:?} went out at {at}, too late"));

@@ -36,10 +36,13 @@ impl Caller {
         let path = format!("/v1/posts/{}", accepted.id);
         let Some((version, _)) = self.read(wish, &path).await else { return };
         let mut body = json!({ "content": { "text": edit.text } });
+        // An edit that moves nothing leaves the time as it is.
+        let mut not_before = accepted.goes_out;
         if let (Some(ahead), Some(fields)) = (edit.ahead, body.as_object_mut()) {
-            fields.insert("schedule".into(), json!({ "at": self.after(ahead).to_string() }));
+            not_before = self.after(ahead);
+            fields.insert("schedule".into(), json!({ "at": not_before.to_string() }));
         }
-        self.may_say(wish, &edit.text);
+        self.may_say(wish, &edit.text, not_before);
         self.note_edit(index, Edited::Perhaps);
         for _ in 0..TRIES {
             let header = Some(("if-match", version.as_str()));

@@ -21,8 +21,9 @@ use crate::{
 /// What a call would do, once it is let through.
 pub type Performing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
-/// How long a frozen process stands still: longer than any claim holds.
-const FREEZE: Duration = Duration::from_mins(2);
+/// How long a frozen process stands still, in milliseconds: some wake up while their claim holds, some when it has ended and
+/// Lambda has not killed them yet, most never.
+const FREEZE: std::ops::Range<u64> = 5_000..120_000;
 /// A late effect comes within the time that a platform is given to settle.
 const LATEST: u64 = 20_000;
 /// Longer than any caller waits.
@@ -267,7 +268,9 @@ impl Plane {
                 pending().await
             }
             Fault::Freeze => {
-                process.freeze(Instant::now() + FREEZE);
+                process.freeze(
+                    Instant::now() + Duration::from_millis(FREEZE.start + self.chance(FREEZE.end - FREEZE.start)),
+                );
                 process.thaw().await;
                 Ok(perform.await)
             }

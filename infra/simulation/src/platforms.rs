@@ -102,6 +102,10 @@ impl Platforms {
             if let Some(publication) = publication {
                 self.oracle.published(&publication);
             }
+            if answer.status == StatusCode::UNAUTHORIZED {
+                self.oracle
+                    .violated("I7", &format!("{} was called with another token than its own", request.url.path()));
+            }
             return Some(answer);
         }
         self.set_clock();

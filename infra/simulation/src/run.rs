@@ -14,7 +14,7 @@ use tokio::{task::JoinSet, time::Instant};
 use crate::{
     callers::Caller,
     cloud::{Cloud, SetUpError},
-    delivery::{self, Delivery, Slot},
+    delivery::{self, Slot},
     fault::{Fault, Mishap},
     oracle::Decisions,
     plane::{Plan, Plane},
@@ -29,6 +29,8 @@ const START: &str = "2026-03-28T21:00:00Z";
 const DAY: Duration = Duration::from_hours(24);
 /// A run that is not at rest after so many steps goes round in circles.
 const MOST_STEPS: usize = 100_000;
+/// Longer than any effect is late.
+const LATE_EFFECTS: Duration = Duration::from_secs(21);
 /// How often people look at what waits for their word.
 const MOST_REVIEWS: usize = 2;
 /// How long after the last fault everything must have ended: a read-back asks for a day before a person
@@ -72,7 +74,6 @@ enum Event {
     Edit(usize),
     SendBack,
     Tick,
-    Deliver(Delivery),
     Redrive,
     Sweep,
 }
@@ -116,6 +117,7 @@ struct Run<'a> {
     moved: usize,
     swept: usize,
     reviewed: usize,
+    calmed: bool,
 }
 
 impl<'a> Run<'a> {
@@ -136,6 +138,7 @@ impl<'a> Run<'a> {
             moved: 0,
             swept: 0,
             reviewed: 0,
+            calmed: false,
         };
         for (index, wish) in scenario.wishes.iter().enumerate() {
             run.callers.announce(wish);
@@ -180,8 +183,14 @@ impl<'a> Run<'a> {
             let next = self.next();
             let Some(next) = next else {
                 if self.running.is_empty() {
-                    if self.at_rest() {
+                    // What comes late comes within this time, and may stir everything up again.
+                    if !self.calmed {
+                        self.calmed = true;
+                        time::pass(LATE_EFFECTS).await;
+                    } else if self.at_rest() {
                         return;
+                    } else {
+                        self.calmed = false;
                     }
                 } else {
                     self.join().await;
@@ -252,12 +261,11 @@ impl<'a> Run<'a> {
             match event {
                 Event::Wish(index) => self.call(index, |caller, wish| async move { caller.ask(index, &wish).await }),
                 Event::Cancel(index) => {
-                    self.call(index, |caller, wish| async move { caller.cancel(index, &wish).await })
+                    self.call(index, |caller, wish| async move { caller.cancel(index, &wish).await });
                 }
                 Event::Edit(index) => self.call(index, |caller, wish| async move { caller.edit(index, &wish).await }),
                 Event::SendBack => self.send_back(),
                 Event::Tick => self.tick(),
-                Event::Deliver(delivery) => self.deliver(vec![delivery.message]),
                 Event::Redrive => delivery::redrive(&self.cloud).await,
                 Event::Sweep => self.sweep(),
             }
@@ -333,8 +341,8 @@ impl<'a> Run<'a> {
                     continue;
                 }
                 if self.cloud.plane.mishap(Mishap::Duplicate) {
-                    let after = Duration::from_millis(self.cloud.plane.chance(90_000));
-                    self.at(after, Event::Deliver(Delivery { message: message.clone() }));
+                    let after = Duration::from_secs(self.cloud.plane.chance(90));
+                    delivery::send_again(&self.cloud, &message, after).await;
                 }
                 kept.push(message.clone());
             }
@@ -348,14 +356,10 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Hands messages to a consumer; Lambda starts another where all are at work.
+    /// Hands messages to an idle consumer.
     fn deliver(&mut self, messages: Vec<Message>) {
-        let idle = self.slots.iter().position(|slot| !slot.busy);
-        let index = idle.unwrap_or_else(|| {
-            self.slots.push(Slot::default());
-            self.slots.len() - 1
-        });
-        let Some(slot) = self.slots.get_mut(index) else { return };
+        let idle = self.slots.iter_mut().enumerate().find(|(_, slot)| !slot.busy);
+        let Some((index, slot)) = idle else { return };
         slot.busy = true;
         let (process, consumer) = slot.take(|| {
             let parts = self.cloud.process(Function::Consumer);

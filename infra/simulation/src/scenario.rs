@@ -132,7 +132,7 @@ impl Scenario {
         for number in 0..posts {
             let wish = match wishes.get(number.wrapping_sub(1)) {
                 Some(last) if random.u8(..100) < 10 => {
-                    let mut twin = Wish { at: last.at + Duration::from_secs(random.u64(..120)), ..last.clone() };
+                    let mut twin = twin(&mut random, last);
                     twin.twin = true;
                     // Twins are told apart by their texts nowhere: nobody edits them.
                     twin.edit = None;
@@ -152,6 +152,15 @@ impl Scenario {
         let consumers = random.usize(1..=4);
         let redrives = (0..random.usize(..3)).map(|_| span.mul_f64(random.f64())).collect();
         Self { seed, tenants, consumers, wishes, redrives, plan: Plan::Random(mix, span + Duration::from_mins(30)) }
+    }
+}
+
+/// A post that says the same at the same place: asked for at about the same time, or when the other one goes out.
+fn twin(random: &mut fastrand::Rng, of: &Wish) -> Wish {
+    let later = Duration::from_secs(random.u64(..120));
+    match of.ahead {
+        Some(ahead) if random.bool() => Wish { at: of.at + ahead + later, ahead: None, ..of.clone() },
+        Some(_) | None => Wish { at: of.at + later, ..of.clone() },
     }
 }
 

@@ -78,6 +78,7 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
             .put_grant(tenant, connection, &grant, &sealed, Expected::Absent)
             .await
             .map_err(|error| refused(&error))?;
+        tenants.secrets.push(format!("canary-grant-{number}"));
         tenants.secrets.extend(tokens.into_iter().map(|(_, token)| token));
         let caller = Caller { tenant, key: KeyId::from(id(3)) };
         tenants.members.insert(number, Member { caller, connection, page: page.clone() });

@@ -238,6 +238,9 @@ fn read(answer: &Answer) -> Result<Value, ConnectorError> {
     }
 }
 
+/// After this, nothing of a publish comes any more.
+const SETTLES: SignedDuration = SignedDuration::from_mins(5);
+
 /// Asks the model what became of a publish: the container or video by its id where it is known, else the listing.
 struct Look(Fingerprint);
 
@@ -269,11 +272,12 @@ impl Look {
         let Self(wanted) = self;
         let text = wanted.content.text.as_deref().unwrap_or_default();
         let since = wanted.not_before.saturating_sub(ALLOWANCE).unwrap_or(Timestamp::MIN);
+        let until = wanted.not_before.saturating_add(SETTLES).unwrap_or(Timestamp::MAX);
         let ours = |item: &&Value| {
             let at: Option<Timestamp> = item.get("at").and_then(Value::as_str).and_then(|at| at.parse().ok());
             let id = item.get("id").and_then(Value::as_str).unwrap_or_default();
             item.get("text").and_then(Value::as_str) == Some(text)
-                && at.is_some_and(|at| at >= since)
+                && at.is_some_and(|at| at >= since && at <= until)
                 && !wanted.exclude.iter().any(|excluded| excluded == id)
         };
         let items = body.get("items").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();

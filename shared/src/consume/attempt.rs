@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold};
+use super::{Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold, read_back::interrupted};
 use crate::{
     clock::Clock,
     connector::{
@@ -88,6 +88,11 @@ impl Consumer {
         match (keys, plan) {
             (Ok(keys), Ok(plan)) => self.publish(work, &target, (&prepared, plan, intent.is_some()), &keys).await,
             (Err(hold), _) => self.settle(work, &target, hold.settlement(&target, now)).await,
+            // What was begun by an earlier version, and this one would refuse, may be out.
+            (_, Err(error)) if target.publish_answered() => {
+                let settlement = Settlement::Unknown { until: now, reason: error.refusal() };
+                self.settle(work, &target, settlement).await
+            }
             (_, Err(error)) => self.settle(work, &target, Settlement::Failed(error.refusal())).await,
         }
     }
@@ -129,6 +134,11 @@ impl Consumer {
         let connector = self.connectors.of(work.spec.platform);
         // A publish that was interrupted goes on from what it remembered, not from its beginning.
         let (plan, recorded) = match &target.checkpoint {
+            // There is nothing to watch it by.
+            None if target.publish_answered() => {
+                let settlement = Settlement::Unknown { until: self.clock.now(), reason: interrupted() };
+                return self.settle(work, target, settlement).await;
+            }
             None => (plan, recorded),
             Some(checkpoint) => match FirstStep::plan(connector, prepared, checkpoint) {
                 Ok(plan) if target.publish_answered() => (plan.after_publish(), false),

@@ -16,6 +16,9 @@ use crate::{
     tenant::Tenant,
 };
 
+/// How often a platform is asked at once, where what it showed turned out to be another's.
+const ASKED_AGAIN: u32 = 3;
+
 /// Whom the question is about.
 pub(crate) struct Inquiry<'a> {
     pub(crate) tenant: Tenant,
@@ -61,30 +64,47 @@ impl Inquiry<'_> {
 
     /// Asks.
     pub(crate) async fn ask(&self, store: &Store, calls: &mut Calls<'_>) -> Result<Word, StoreError> {
-        let rivals = if Defect::MistakesOwnPosts.is_present() {
-            Rivals::default()
-        } else {
-            store.rivals(self.tenant, self.target, self.now).await?
-        };
+        let mut rivals = self.rivals(store).await?;
+        for _ in 0..ASKED_AGAIN {
+            let word = self.ask_passing_over(&rivals, calls).await;
+            let Word::Found(published) = word else { return Ok(word) };
+            // What is shown may have become another's while we looked.
+            rivals = self.rivals(store).await?;
+            if rivals.unknown_twin {
+                // What is shown may be the other's. That nothing is shown, is true for both.
+                let reason = "another post of yours says the same, and its outcome is unknown as well";
+                return Ok(Word::Undecided(undecided(reason)));
+            }
+            if !rivals.published.contains(&published.remote_id) {
+                return Ok(Word::Found(published));
+            }
+        }
+        Ok(Word::Undecided(undecided("other posts of yours with the same words keep appearing beside it")))
+    }
+
+    async fn rivals(&self, store: &Store) -> Result<Rivals, StoreError> {
+        if Defect::MistakesOwnPosts.is_present() {
+            return Ok(Rivals::default());
+        }
+        store.rivals(self.tenant, self.target, self.now).await
+    }
+
+    async fn ask_passing_over(&self, rivals: &Rivals, calls: &mut Calls<'_>) -> Word {
         let fingerprint = Fingerprint {
             destination: self.spec.destination.clone(),
             content: self.post.content_for(self.spec).clone(),
             not_before: self.sent_at(),
             now: self.now,
-            exclude: rivals.published,
+            exclude: rivals.published.clone(),
             checkpoint: self.target.checkpoint.clone().unwrap_or_default(),
         };
         let flow = calls.connector.read_back(calls.app, fingerprint);
-        Ok(match driver::run_flow(flow, calls).await {
-            // What is shown may be the other's. That nothing is shown, is true for both.
-            Ok(ReadBack::Found(_)) if rivals.unknown_twin => {
-                Word::Undecided(undecided("another post of yours says the same, and its outcome is unknown as well"))
-            }
+        match driver::run_flow(flow, calls).await {
             Ok(ReadBack::Found(published)) => Word::Found(published),
             Ok(ReadBack::Absent) => Word::Absent,
             Ok(ReadBack::Undecided { reason }) => Word::Undecided(undecided(reason)),
             Err(failure) => Word::NoAnswer(failure),
-        })
+        }
     }
 }
 

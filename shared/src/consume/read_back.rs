@@ -117,7 +117,7 @@ pub(super) fn found() -> Refusal {
     )
 }
 
-fn interrupted() -> Refusal {
+pub(super) fn interrupted() -> Refusal {
     ours(
         "publish.interrupted",
         Act::Nobody,

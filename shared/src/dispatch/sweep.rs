@@ -23,7 +23,7 @@ pub(super) const SEGMENTS: u32 = 24 * 60;
 /// a failed attempt.
 const QUIET: SignedDuration = SignedDuration::from_mins(15);
 /// How long past its end a post that nobody has begun is looked for, to be told that it expired.
-const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(3 * 24);
+const LOOKED_FOR: SignedDuration = SignedDuration::from_hours(4 * 24);
 
 /// What one sweep found.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]

@@ -20,7 +20,8 @@ use crate::{
     tenant::Tenant,
 };
 
-/// The largest body that any route takes, in bytes: a post of fifty targets with a text each stays far below.
+/// The largest post, and the largest body of every route but the one for many posts, in bytes. Fifty targets with a text each
+/// stay far below.
 pub const MAX_BODY: usize = 256 * 1024;
 
 /// Who calls, as the authorizer found out.

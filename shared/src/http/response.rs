@@ -101,6 +101,9 @@ impl From<Problem> for Response {
         if let Some(post) = problem.post {
             response = response.with_header("location", format!("/v1/posts/{post}"));
         }
+        if let Some(methods) = problem.allow {
+            response = response.with_header("allow", methods);
+        }
         if problem.code == Code::IdempotencyRunning.name() {
             response = response.with_header("retry-after", "1");
         }

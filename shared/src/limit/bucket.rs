@@ -34,23 +34,26 @@ impl Bucket {
         Self { window, limit, taken: 0, held: 0, left: limit, block }
     }
 
-    /// Pays `cost` out of what is held.
+    /// Pays `cost` out of what is held. Where many are asked for at once, the last tokens of a minute pay for all of it: else
+    /// whoever needs a whole minute's tokens for one request would find one missing every time.
     pub(super) const fn spend(&mut self, cost: u32) -> Spend {
         if self.held >= cost {
             self.held -= cost;
             return Spend::Paid;
         }
         if self.left == 0 {
+            if cost > 1 && self.held > 0 {
+                self.held = 0;
+                return Spend::Paid;
+            }
             return Spend::Empty;
         }
         let missing = cost - self.held;
         Spend::Ask(if missing > self.block { missing } else { self.block })
     }
 
-    /// The table was asked for `asked`, and others had taken `before` by then. Pays `cost`, if it can be paid.
-    ///
-    /// Where many are asked for at once, the last tokens of a minute pay for all of it: else whoever needs a whole minute's
-    /// tokens for one request would find one missing every time.
+    /// The table was asked for `asked`, and others had taken `before` by then. Pays `cost` as [`Self::spend`] does, if it
+    /// can be paid.
     pub(super) fn settle(&mut self, cost: u32, asked: u32, before: u64) -> Spend {
         let there = self.limit.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX));
         let granted = there.min(asked);
@@ -58,7 +61,7 @@ impl Bucket {
         self.held = self.held.saturating_add(granted);
         self.taken = self.taken.saturating_add(granted);
         self.block = self.next_block(before.saturating_add(granted.into()));
-        if self.held >= cost || (cost > 1 && granted > 0) {
+        if self.held >= cost || (cost > 1 && self.held > 0) {
             self.held = self.held.saturating_sub(cost);
             return Spend::Paid;
         }
@@ -147,5 +150,28 @@ mod tests {
         assert!(!spend(&mut bucket, &mut table, &mut asked, 1_000));
         assert!(!spend(&mut other, &mut table, &mut asked, 1_000));
         assert!(!spend(&mut other, &mut table, &mut asked, 1));
+    }
+
+    #[test]
+    fn f11_a_large_request_passes_as_long_as_anything_is_held() {
+        let held = |left_in_table: u64| {
+            let (mut bucket, mut asked) = (Bucket::new(0, 1_000), 0);
+            assert!(spend(&mut bucket, &mut 0, &mut asked, 1));
+            assert!(bucket.held > 0);
+            let mut table = 1_000 - left_in_table;
+            assert!(spend(&mut bucket, &mut table, &mut asked, 500), "{left_in_table} left");
+            assert!(!spend(&mut bucket, &mut table, &mut asked, 500), "{left_in_table} left");
+            assert!(!spend(&mut bucket, &mut table, &mut asked, 1), "{left_in_table} left");
+        };
+        // Others took everything since the table was asked, or all but a few.
+        held(0);
+        held(3);
+        // This sandbox holds the last ones itself, and knows it.
+        let mut bucket = Bucket::new(0, 1_000);
+        bucket.settle(1, 3, 997);
+        assert_eq!((bucket.held, bucket.left), (2, 0));
+        assert_eq!(bucket.spend(2_000), Spend::Paid);
+        assert_eq!(bucket.spend(2_000), Spend::Empty);
+        assert_eq!(bucket.spend(1), Spend::Empty);
     }
 }

@@ -25,6 +25,8 @@ use crate::{
 
 /// How long a note counts whose post is not stored: longer than any function may work on accepting it.
 const BEING_ACCEPTED: SignedDuration = SignedDuration::from_secs(60);
+/// Past this age a note is no longer good enough for its own post: it would stop counting before the post is stored.
+const GOOD_ENOUGH: SignedDuration = SignedDuration::from_secs(30);
 /// How many posts one note names; with more, the one that is farthest in the future is not guarded any more.
 const LONGEST_NOTE: usize = 100;
 /// How often a note is written anew that others write at the same time.
@@ -93,20 +95,32 @@ impl Publisher {
             let until = kept_until(&guard, window, now);
             let written = self.store.put_guard(tenant, content, (&guard, until), replaced.as_deref()).await;
             let Some(found) = written.map_err(unavailable)? else { return Ok(Noted::New) };
-            if found.posts.iter().any(|said| said.post == post.id) {
+            let (own, others): (Vec<Said>, Vec<Said>) = found.posts.into_iter().partition(|said| said.post == post.id);
+            if let Some(own) = own.first()
+                && self.counts(tenant, own, now).await?
+            {
                 return Ok(Noted::Already);
             }
             if !allow {
-                for said in found.posts.iter().filter(|said| is_near(said.at, mine.at, window)) {
+                for said in others.iter().filter(|said| is_near(said.at, mine.at, window)) {
                     if self.stands(tenant, content, said, (mine.at, window), now).await? {
                         return Ok(Noted::Taken(said.post));
                     }
                 }
             }
             replaced = Some(found.revision);
-            guard = Guard { posts: with(found.posts, mine.clone(), window, now), revision: revision() };
+            guard = Guard { posts: with(others, mine.clone(), window, now), revision: revision() };
         }
         Err(Problem::new(Code::Unavailable, "Many posts say the same at this moment; send the same request again."))
+    }
+
+    /// Whether a post may rely on a note of its own. An older one without a post is left over from a request that came to
+    /// nothing: others may have gone past it.
+    async fn counts(&self, tenant: Tenant, own: &Said, now: Timestamp) -> Result<bool, Problem> {
+        if now.duration_since(own.noted_at) < GOOD_ENOUGH {
+            return Ok(true);
+        }
+        Ok(self.store.post(tenant, own.post, true).await.map_err(unavailable)?.is_some())
     }
 
     /// Whether a noted post says this, went out or is going to, and that near to `at`.

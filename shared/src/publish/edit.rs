@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use super::{NewPost, NewTarget, PostChanges, Publisher, SAFETY_NET, due_at, jobs, unavailable, unsent, validate};
 use crate::{
-    http::{Caller, MAX_BODY, Request, Response, at_another_version},
+    http::{Caller, Request, Response, at_another_version},
     ids::{PostId, TargetId},
     post::{Edit, Part, Post, TargetSpec, default_not_after},
     problem::{Code, Fault, Problem},
@@ -21,6 +21,7 @@ const OTHER_TARGETS: &str = "The places that a post goes to cannot change: cance
 impl Publisher {
     pub(super) async fn edit(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
+        request.only_queries(&[])?;
         let id: PostId = request.parameter("post", Code::PostUnknown)?;
         if request.if_match()?.is_none() {
             let text = "Send `If-Match` with the `ETag` of the post as you read it.";
@@ -48,11 +49,7 @@ impl Publisher {
     ) -> Result<Post, Problem> {
         let mut faults = Vec::new();
         let merged = merged(before, changes, &mut faults);
-        let size = serde_json::to_vec(&merged).map_or(0, |bytes| bytes.len());
-        if size > MAX_BODY {
-            let text = format!("The post would have {size} bytes; at most {MAX_BODY} are taken.");
-            return Err(Problem::new(Code::BodyTooLarge, text));
-        }
+        validate::size(&merged)?;
         let checked = validate::check(&self.store, &self.connectors, caller.tenant, &merged, now).await?;
         let validated = match checked {
             Ok(validated) => Some(validated),

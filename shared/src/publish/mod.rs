@@ -80,8 +80,10 @@ impl Publisher {
 
     async fn create(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
+        request.only_queries(&[])?;
         let key = request.idempotency_key()?;
         let wanted: NewPost = request.json()?;
+        validate::size(&wanted)?;
         let now = self.now();
         let fingerprint = request_fingerprint(&wanted);
         let id = match key {
@@ -164,7 +166,9 @@ impl Publisher {
 
     async fn validate(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
+        request.only_queries(&[])?;
         let wanted: NewPost = request.json()?;
+        validate::size(&wanted)?;
         let outcome = validate::check(&self.store, &self.connectors, caller.tenant, &wanted, self.now()).await?;
         let findings: Vec<Fault> = outcome.err().unwrap_or_default();
         Ok(Response::json(200, &Findings { valid: findings.is_empty(), findings }))

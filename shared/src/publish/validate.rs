@@ -8,9 +8,10 @@ use super::{NewPost, NewTarget, unavailable};
 use crate::{
     connectors::Connectors,
     content::Content,
+    http::MAX_BODY,
     ids::ConnectionId,
     post::{MAX_TARGETS, Planned, TargetSpec},
-    problem::{Fault, Problem},
+    problem::{Code, Fault, Problem},
     schedule::Schedule,
     store::{Connection, ConnectionState, SavedDestination, Store},
     tenant::Tenant,
@@ -39,6 +40,17 @@ pub(super) async fn check(
     let named = if has_a_count_that_is_allowed(wanted) { wanted.targets.as_slice() } else { &[] };
     let connections = connections(store, tenant, named.iter().map(|target| target.connection).collect()).await?;
     Ok(check_against(&connections, connectors, wanted, now))
+}
+
+/// Refuses a post that is larger than one may be, as it would be written alone: in bulk its text is not counted by itself,
+/// and addresses may have grown when they were read.
+pub(super) fn size(wanted: &NewPost) -> Result<(), Problem> {
+    let size = serde_json::to_vec(wanted).map_or(0, |bytes| bytes.len());
+    if size > MAX_BODY {
+        let text = format!("The post would have {size} bytes; at most {MAX_BODY} are taken.");
+        return Err(Problem::new(Code::BodyTooLarge, text));
+    }
+    Ok(())
 }
 
 /// Reads every connection once, however often it is named.

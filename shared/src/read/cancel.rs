@@ -1,6 +1,6 @@
 //! Calling a post off: every target on which nothing is at work and of which nothing may be out.
 
-use super::{Reader, shown, store_failed};
+use super::{Reader, shown, write_failed};
 use crate::{
     http::{Request, Response, at_another_version},
     problem::{Code, Problem},
@@ -13,6 +13,8 @@ const TRIES: u32 = 3;
 
 impl Reader {
     pub(super) async fn cancel(&self, request: &Request) -> Result<Response, Problem> {
+        request.caller()?;
+        request.only_queries(&[])?;
         let mut tries = 1;
         loop {
             let summary = self.summary(request).await?;
@@ -34,7 +36,7 @@ impl Reader {
         let mut cancelled = 0_usize;
         for target in summary.post.targets() {
             let by = (caller.key, now);
-            match self.store.cancel(caller.tenant, &summary.post, target, by).await.map_err(store_failed)? {
+            match self.store.cancel(caller.tenant, &summary.post, target, by).await.map_err(write_failed)? {
                 Cancellation::Done => cancelled += 1,
                 Cancellation::Edited => return Ok(None),
                 Cancellation::TooLate(state) => {

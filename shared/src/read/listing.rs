@@ -51,7 +51,7 @@ impl Reader {
     pub(super) async fn signing_key(&self) -> Result<std::sync::Arc<SigningKey>, Problem> {
         self.signing_keys.current().await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "the signing key cannot be read");
-            Problem::new(Code::Unavailable, "Nothing was done; try again.")
+            Problem::new(Code::Unavailable, "The key of cursors cannot be read; try again.")
         })
     }
 }

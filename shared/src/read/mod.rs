@@ -112,24 +112,33 @@ fn nothing_there(request: &Request) -> Problem {
     let words: Vec<&str> = request.path.trim_matches('/').split('/').collect();
     let known = match words.as_slice() {
         ["v1", "posts"] | ["webhooks", _] => "GET, POST",
-        ["v1", "posts", "validate"]
+        ["v1", "posts", "bulk" | "validate"]
         | ["v1", "connect", "sessions"]
         | ["v1", "posts", _, "targets", _, "resolve"]
         | ["v1", "dead-letters", "redrive"] => "POST",
         ["v1", "posts", _] => "GET, PATCH, DELETE",
         ["v1", "posts", _, "timeline"]
         | ["v1", "connections" | "dead-letters"]
-        | ["v1", "connections", _]
+        | ["v1", "connections" | "connect", _]
         | ["v1", "oauth", _, "callback"]
         | ["health"]
         | ["health", "queue"] => "GET",
         _ => return Problem::new(Code::RouteUnknown, "The routes are listed in openapi.yaml."),
     };
-    Problem::new(Code::MethodNotAllowed, format!("This address takes {known}."))
+    let text = format!("This address takes {known}.");
+    Problem { allow: Some(known), ..Problem::new(Code::MethodNotAllowed, text) }
 }
 
+/// A read that had no answer: there is nothing that it could have done.
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn store_failed(error: StoreError) -> Problem {
     tracing::error!(error = %Chain(&error), "the store did not answer");
-    Problem::new(Code::Unavailable, "Nothing was done; try again.")
+    Problem::new(Code::Unavailable, "The store did not answer; try again.")
+}
+
+/// A write that had no answer: it may have taken effect.
+#[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
+fn write_failed(error: StoreError) -> Problem {
+    tracing::error!(error = %Chain(&error), "the store did not answer a write");
+    Problem::new(Code::Unavailable, "It is not known whether anything was done; send the same request again.")
 }

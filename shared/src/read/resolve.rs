@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use url::Url;
 
-use super::{Reader, shown, store_failed};
+use super::{Reader, shown, write_failed};
 use crate::{
     connector::{Act, Refusal},
     http::{Caller, Request, Response},
@@ -38,6 +38,7 @@ pub struct Resolution {
 impl Reader {
     pub(super) async fn resolve(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
+        request.only_queries(&[])?;
         let summary = self.summary(request).await?;
         let target: TargetId = request.parameter("target", Code::TargetUnknown)?;
         if summary.post.target(target).is_none() {
@@ -92,7 +93,7 @@ impl Reader {
             remote_id: resolution.remote_id.as_deref(),
             url: resolution.url.as_ref(),
         };
-        if self.store.resolve(caller.tenant, &review).await.map_err(store_failed)? == Reviewed::Done {
+        if self.store.resolve(caller.tenant, &review).await.map_err(write_failed)? == Reviewed::Done {
             tracing::info!(post = %post.id, target = %found.target, state = state.name(), "a person answered");
             let subject = format!("{}/{}", post.id, found.target);
             let entry = AuditEntry::new(now, Actor::Key(caller.key), AuditAction::TargetResolved, subject)

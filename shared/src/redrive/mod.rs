@@ -114,7 +114,7 @@ impl Redriver {
                 let mut rows: BTreeMap<(PostId, TargetId), Target> =
                     rows.into_iter().map(|row| ((row.post, row.target), row)).collect();
                 let found = names.iter().map(|name| (*name, rows.remove(&(name.post, name.target))));
-                Ok(Gathered::of(found, &posts))
+                Ok(Gathered::of(found, posts))
             }
             Scope::Filter(filter) => {
                 let (mut rows, mut after) = (Vec::new(), None);
@@ -129,7 +129,7 @@ impl Redriver {
                 }
                 let posts = self.store.posts_by_id(tenant, rows.iter().map(|row| row.post)).await?;
                 let found = rows.into_iter().map(|row| (TargetName { post: row.post, target: row.target }, Some(row)));
-                Ok(Gathered { more: after.is_some(), ..Gathered::of(found, &posts) })
+                Ok(Gathered { more: after.is_some(), ..Gathered::of(found, posts) })
             }
         }
     }
@@ -175,7 +175,8 @@ impl Redriver {
 }
 
 impl Gathered {
-    fn of(found: impl Iterator<Item = (TargetName, Option<Target>)>, posts: &BTreeMap<PostId, Post>) -> Self {
+    fn of(found: impl Iterator<Item = (TargetName, Option<Target>)>, posts: BTreeMap<PostId, Post>) -> Self {
+        let posts: BTreeMap<PostId, Arc<Post>> = posts.into_iter().map(|(id, post)| (id, Arc::new(post))).collect();
         let mut gathered = Self::default();
         for (place, (name, row)) in found.enumerate() {
             let post = posts.get(&name.post).filter(|post| post.target(name.target).is_some());
@@ -183,7 +184,7 @@ impl Gathered {
                 (None, _) => gathered.told.push((place, RedrivenView::new(name, Outcome::NotFound))),
                 // A target without a row waits for its first claim.
                 (Some(_), None) => gathered.told.push((place, RedrivenView::new(name, Outcome::NotFailed))),
-                (Some(post), Some(row)) => gathered.candidates.push((place, Candidate { post: post.clone(), row })),
+                (Some(post), Some(row)) => gathered.candidates.push((place, Candidate { post: Arc::clone(post), row })),
             }
         }
         gathered
@@ -193,5 +194,5 @@ impl Gathered {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn store_failed(error: StoreError) -> Problem {
     tracing::error!(error = %Chain(&error), "the store did not answer");
-    Problem::new(Code::Unavailable, "Nothing was done; try again.")
+    Problem::new(Code::Unavailable, "Nothing was sent back to work; try again.")
 }

@@ -32,7 +32,8 @@ pub enum Outcome {
     NotFailed,
     /// None of your posts has such a target.
     NotFound,
-    /// Time ran out before its turn came, or the store did not answer for it: send it again.
+    /// Time ran out before its turn came; or the store did not answer for it, and it is not known whether it went on. Send
+    /// it again: that is safe.
     NotReached,
 }
 

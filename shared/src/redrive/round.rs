@@ -44,7 +44,7 @@ const SHORTEST_CALL: Duration = Duration::from_secs(1);
 
 /// A target that may be a dead letter, with its post.
 pub(super) struct Candidate {
-    pub(super) post: Post,
+    pub(super) post: Arc<Post>,
     pub(super) row: Target,
 }
 
@@ -128,7 +128,7 @@ impl<'a> Round<'a> {
             RedrivenView::new(name, Outcome::NotReached)
         } else {
             self.reached(candidate, name).await.unwrap_or_else(|error| {
-                tracing::error!(error = %Chain(&error), "the store did not answer; the target stays a dead letter");
+                tracing::error!(error = %Chain(&error), "the store did not answer; whether the target went on is not known");
                 RedrivenView::new(name, Outcome::NotReached)
             })
         };

@@ -3,7 +3,7 @@
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Store, StoreError, from_row, millis, number, text, to_attribute};
+use super::{Store, StoreError, from_row, keys, millis, number, text, to_attribute};
 use crate::{
     defect::Defect,
     ids::TargetId,
@@ -53,11 +53,14 @@ pub enum Claim {
 }
 
 impl Store {
-    /// Claims a target: one write when nothing stands in the way, and no read.
+    /// Claims a target: one write when nothing stands in the way, and no read; a post that was accepted long ago takes one
+    /// write more, before the claim.
     ///
     /// # Errors
     /// The store did not answer.
     pub async fn claim(&self, tenant: Tenant, request: &ClaimRequest<'_>) -> Result<Claim, StoreError> {
+        let sort = keys::target(request.post.created_at, request.post.id, request.target);
+        self.note_begun(tenant, request.post, (sort, &request.spec.destination), request.now).await?;
         match self.try_claim(tenant, request).await? {
             Ok(target) => Ok(Claim::Won(Box::new(target))),
             Err(found) => self.refused_claim(tenant, request, found).await,
@@ -176,11 +179,13 @@ impl Store {
                 "SET #state = :unknown, #owner = :owner, lease_until = :lease_until, updated_at = :now \
                  ADD fence :one REMOVE due_shard, due_at, not_before, attention_group, attention_at",
             )
-            .condition_expression("fence = :fence")
+            // Only who claims raises the fence: a late word of the last holder may have settled it meanwhile.
+            .condition_expression("fence = :fence AND #state IN (:running, :unknown) AND attribute_exists(intent)")
             .return_values(ReturnValue::AllNew)
             .expression_attribute_names("#state", "state")
             .expression_attribute_names("#owner", "owner")
             .expression_attribute_values(":unknown", text(State::Unknown.name()))
+            .expression_attribute_values(":running", text(State::Running.name()))
             .expression_attribute_values(":owner", text(request.owner))
             .expression_attribute_values(":lease_until", millis(request.lease_until))
             .expression_attribute_values(":now", millis(request.now))

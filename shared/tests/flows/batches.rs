@@ -90,7 +90,7 @@ async fn f17_a_job_that_panics_costs_only_itself_and_is_published_later() {
         texts[position] = "panic";
         let (ids, messages) = accept_all(&world, &texts).await;
         let consumer = with_mishaps(&world, vec![("panic", Mishap::Panics)]);
-        let returned = consumer.batch(messages.clone(), Duration::from_secs(6)).await;
+        let returned = consumer.batch(messages.clone(), Duration::from_secs(30)).await;
         assert_eq!(returned, [messages[position].id.clone()]);
         for message in messages.iter().filter(|message| !returned.contains(&message.id)) {
             world.delete(&world.publish_queue, message).await;
@@ -121,7 +121,7 @@ async fn f15_every_job_that_is_not_done_is_named_and_no_other() {
     let mut answers = Vec::new();
     for (position, fault) in [retries, refused].into_iter().zip(faults) {
         world.simulator.facebook().add_fault(fault.on_page(seed::BAKERY).times(1));
-        answers.push(consumer.batch(vec![messages[position].clone()], Duration::from_secs(6)).await);
+        answers.push(consumer.batch(vec![messages[position].clone()], Duration::from_secs(30)).await);
     }
     assert_eq!(answers, [vec![messages[retries].id.clone()], vec![]], "a failure for good is done, a retry is not");
     let expected: Vec<String> = [&messages[panics], &messages[hangs], &messages[early], &unreadable, &newer, &orphan]
@@ -230,7 +230,7 @@ async fn f37_while_it_was_frozen_another_finished_the_work() {
     later(&world).await;
     assert_eq!((world.state(&ids[0]).await.as_str(), world.page().len()), ("published", 1));
     // It wakes up with the same message: there is nothing left to do.
-    let returned = first.batch(messages, Duration::from_secs(6)).await;
+    let returned = first.batch(messages, Duration::from_secs(30)).await;
     assert!(returned.is_empty());
     assert_eq!(world.page().len(), 1);
 }

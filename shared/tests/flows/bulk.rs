@@ -254,6 +254,39 @@ async fn f07_targets_past_the_bound_are_for_another_request() {
 }
 
 #[tokio::test]
+async fn f07_a_post_in_bulk_is_no_larger_than_one_alone() {
+    let world = World::start().await;
+    let connection = world.connected().await;
+    let mut body = items(&connection, 0..2);
+    let target = |number: usize| {
+        let text = format!("{number}{}", "x".repeat(50_000));
+        json!({ "connection": connection, "destination": seed::BAKERY, "content": { "text": text } })
+    };
+    body["posts"][0]["targets"] = (0..10).map(target).collect();
+    let answer = bulk(&world, &body).await.unwrap();
+    assert_eq!(statuses(&answer), [413, 202]);
+    let problem = &answer["results"][0]["problem"];
+    assert_eq!((problem["code"].as_str(), problem["retryable"].as_bool()), (Some("body.too_large"), Some(false)));
+    assert_eq!(taken(&world).await.len(), 1, "the job of the other post");
+}
+
+#[tokio::test]
+async fn f07_an_address_counts_as_long_as_it_is_written() {
+    let world = World::start().await;
+    let connection = world.connected().await;
+    // Two bytes each in the body, and six once they are written as an address.
+    let link = format!("https://example.com/{}", "\u{e9}".repeat(60_000));
+    let mut post = json!({ "content": { "text": "x", "link": link }, "targets": [{ "connection": connection }] });
+    assert!(post.to_string().len() < shared::http::MAX_BODY);
+    assert_eq!(world.create(&post).await.unwrap_err().code, "body.too_large");
+    let checked = world.request("POST /v1/posts/validate", "/v1/posts/validate", &post);
+    assert_eq!(world.publisher.handle(checked).await.unwrap_err().code, "body.too_large");
+    post["idempotency_key"] = json!("k");
+    assert_eq!(statuses(&bulk(&world, &json!({ "posts": [post] })).await.unwrap()), [413]);
+    assert!(taken(&world).await.is_empty());
+}
+
+#[tokio::test]
 async fn f07_an_answer_that_lambda_would_not_hand_on_is_never_made() {
     let world = World::start().await;
     let connection = world.connected().await;

@@ -195,16 +195,68 @@ fn saying_at(connection: &str, text: &str) -> Value {
 async fn a_note_whose_post_was_never_stored_counts_for_a_minute() {
     let (world, connection) = guarded().await;
     let post = id(&world.create(&saying(&connection, "dead")).await.unwrap());
-    // As if the function had died between the note and the post.
-    let clients = Clients::at(&world.emulators.endpoint_url()).await;
-    let key = format!("T#{}#POST#{post}", world.caller.tenant.id());
-    let delete = clients.dynamodb().delete_item().table_name("State");
-    delete.key("pk", AttributeValue::S(key)).key("sk", AttributeValue::S("POST".into())).send().await.unwrap();
+    unstore(&world, &post).await;
     assert_eq!(world.read("GET /v1/posts/{post}", &format!("/v1/posts/{post}")).await.unwrap_err().status, 404);
     world.advance(59);
     world.create(&saying(&connection, "dead")).await.unwrap_err();
     world.advance(1);
     world.create(&saying(&connection, "dead")).await.unwrap();
+}
+
+/// Deletes a post, as if its function had died between the note and the post.
+async fn unstore(world: &World, post: &str) {
+    let clients = Clients::at(&world.emulators.endpoint_url()).await;
+    let key = format!("T#{}#POST#{post}", world.caller.tenant.id());
+    let delete = clients.dynamodb().delete_item().table_name("State");
+    delete.key("pk", AttributeValue::S(key)).key("sk", AttributeValue::S("POST".into())).send().await.unwrap();
+}
+
+#[tokio::test]
+async fn whoever_comes_back_after_a_minute_does_not_rely_on_the_note_that_is_left() {
+    let (world, connection) = guarded().await;
+    let body = saying(&connection, "left over");
+    let read = |response: &shared::http::Response| serde_json::from_str::<Value>(&response.body).unwrap();
+    let left = id(&read(&world.create_keyed("a", &body).await.unwrap()));
+    unstore(&world, &left).await;
+    world.advance(60);
+    let other = id(&read(&world.create_keyed("b", &body).await.unwrap()));
+    assert_eq!(in_the_way(&world.create_keyed("a", &body).await.unwrap_err()), other);
+    // The other is called off: the first may come back, and counts from then on, for a whole minute of its own.
+    cancel(&world, &other).await;
+    assert_eq!(id(&read(&world.create_keyed("a", &body).await.unwrap())), left);
+    unstore(&world, &left).await;
+    world.advance(59);
+    assert_eq!(in_the_way(&world.create_keyed("c", &body).await.unwrap_err()), left);
+}
+
+#[tokio::test]
+async fn a_post_that_takes_long_to_come_back_has_its_note_anew() {
+    let (world, connection) = guarded().await;
+    let body = saying(&connection, "slow");
+    let post = id(&serde_json::from_str(&world.create_keyed("a", &body).await.unwrap().body).unwrap());
+    unstore(&world, &post).await;
+    // Repeated just before its note stops counting, and not stored for some seconds.
+    world.advance(59);
+    world.create_keyed("a", &body).await.unwrap();
+    unstore(&world, &post).await;
+    world.advance(20);
+    assert_eq!(in_the_way(&world.create_keyed("b", &body).await.unwrap_err()), post);
+}
+
+#[tokio::test]
+async fn a_replay_is_a_replay_although_another_says_the_same_by_permission() {
+    let (world, connection) = guarded().await;
+    let body = saying(&connection, "allowed");
+    let first = world.create_keyed("a", &body).await.unwrap();
+    let mut allowed = body.clone();
+    allowed["allow_duplicate"] = json!(true);
+    world.create_keyed("b", &allowed).await.unwrap();
+    world.advance(3_600);
+    let again = world.create_keyed("a", &body).await.unwrap();
+    assert_eq!(again.body, first.body);
+    assert!(again.headers.contains(&("idempotency-replayed", "true".to_owned())));
+    // Its note is still there.
+    world.create_keyed("c", &body).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -1,4 +1,4 @@
-//! `docs/failure-modes.md` names tests that exist, and leaves no number out.
+//! `docs/failure-modes.md` names tests that exist, and leaves out no number that it is to cover.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -50,10 +50,11 @@ fn every_test_that_the_failure_modes_name_exists() {
             let belongs = test.split('_').take(2).any(|part| part == format!("f{number:02}"));
             assert!(belongs, "F{number} names {test}");
             // `f11_…` stands for all that begin so.
-            assert!(
-                test.ends_with('…') || names.contains(test),
-                "docs/failure-modes.md names {test}, which is no test"
-            );
+            let exists = match test.strip_suffix('…') {
+                Some(beginning) => names.iter().any(|name| name.starts_with(beginning)),
+                None => names.contains(test),
+            };
+            assert!(exists, "docs/failure-modes.md names {test}, which is no test");
         }
     }
 }

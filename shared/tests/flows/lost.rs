@@ -105,7 +105,7 @@ async fn f23_what_is_found_too_late_expires_and_what_ended_long_ago_is_left_alon
     assert_eq!((world.state(&late).await.as_str(), world.page().len()), ("expired", 0));
     let older = world.accept(&connection, "older").await;
     world.lose_messages().await;
-    world.advance(6 * 3_600 + 3 * 86_400 + 1);
+    world.advance(6 * 3_600 + 4 * 86_400 + 1);
     assert_eq!(world.sweep().await.found, 0);
     assert_eq!(world.state(&older).await, "queued");
 }

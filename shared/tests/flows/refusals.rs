@@ -203,6 +203,52 @@ async fn wrong_routes_and_queries_are_told() {
 }
 
 #[tokio::test]
+async fn no_request_takes_a_query_that_it_does_not_know() {
+    let world = World::start().await;
+    let connection = world.connected().await;
+    let post = world.accept(&connection, "here to stay").await;
+    let new = json!({ "content": { "text": "x" }, "targets": [{ "connection": connection }] });
+    for (route, path) in [
+        ("POST /v1/posts", "/v1/posts?dry_run=true".to_owned()),
+        ("POST /v1/posts/bulk", "/v1/posts/bulk?dry_run=true".to_owned()),
+        ("POST /v1/posts/validate", "/v1/posts/validate?dry_run=true".to_owned()),
+        ("PATCH /v1/posts/{post}", format!("/v1/posts/{post}?dry_run=true")),
+        ("DELETE /v1/posts/{post}", format!("/v1/posts/{post}?target=t2")),
+        ("POST /v1/posts/{post}/targets/{target}/resolve", format!("/v1/posts/{post}/targets/t1/resolve?dry_run=true")),
+    ] {
+        let request = world.request(route, &path, &new);
+        let publishes = route.starts_with("PATCH") || (route.starts_with("POST") && !route.ends_with("resolve"));
+        let answer = if publishes { world.publisher.handle(request).await } else { world.reader.handle(request).await };
+        let problem = answer.unwrap_err();
+        assert_eq!((problem.status, problem.code), (400, "query.invalid"), "{route}");
+    }
+    world.drain().await;
+    assert_eq!(world.page().len(), 1, "nothing was published, and nothing called off");
+    assert_eq!(world.state(&post).await, "published");
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_told_the_right_ones() {
+    let world = World::start().await;
+    for (path, methods) in [
+        ("/v1/posts", "GET, POST"),
+        ("/v1/posts/bulk", "POST"),
+        ("/v1/posts/validate", "POST"),
+        ("/v1/posts/post_1", "GET, PATCH, DELETE"),
+        ("/v1/connect/sessions", "POST"),
+        ("/v1/connect/ses_1", "GET"),
+        ("/v1/connections/con_1", "GET"),
+    ] {
+        let mut request = world.request("PUT /", path, &Value::Null);
+        request.route = "$default".into();
+        let response = shared::http::Response::from(world.reader.handle(request).await.unwrap_err());
+        assert_eq!(response.status, 405, "{path}");
+        assert!(response.headers.contains(&("allow", methods.to_owned())), "{path}: {:?}", response.headers);
+        assert!(!response.body.contains("\"allow\""), "{}", response.body);
+    }
+}
+
+#[tokio::test]
 async fn twenty_targets_go_out_at_once() {
     use simulator::facebook::seed;
     let world = World::start().await;

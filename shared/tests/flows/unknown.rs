@@ -117,6 +117,30 @@ async fn f35_two_posts_of_ours_with_the_same_words_are_told_apart() {
 }
 
 #[tokio::test]
+async fn f46_a_post_that_was_accepted_days_before_it_went_out_is_not_taken_for_another() {
+    let world = World::start().await;
+    world.simulator.facebook().set_refuse_duplicates(false);
+    let connection = world.connected().await;
+    let mut planned = json!({ "content": { "text": "every week" }, "targets": [{ "connection": connection }] });
+    let now = planned.clone();
+    planned["schedule"] = json!({ "at": "2026-11-24T10:00:00Z" });
+    let planned = world.create(&planned).await.unwrap()["id"].as_str().unwrap().to_owned();
+    world.advance(3 * 86_400);
+    world.dispatcher.tick().await.unwrap();
+    world.drain().await;
+    assert_eq!(world.post(&planned).await["state"], "published");
+    // It has just settled when another of the same words is answered with a 500, and nothing of that one is out.
+    world.advance(1);
+    world.simulator.facebook().add_fault(Fault::new(FaultKind::Status500Before).on_edge("POST", "feed").times(1));
+    let second = world.create(&now).await.unwrap()["id"].as_str().unwrap().to_owned();
+    world.drain().await;
+    settle(&world).await;
+    let (first, second) = (world.post(&planned).await, world.post(&second).await);
+    assert_eq!((second["state"].as_str(), world.page().len()), (Some("published"), 2), "{second:#}");
+    assert_ne!(first["targets"][0]["remote_id"], second["targets"][0]["remote_id"]);
+}
+
+#[tokio::test]
 async fn f46_two_unknown_posts_of_ours_with_the_same_words_are_left_to_a_person() {
     let world = World::start().await;
     world.simulator.facebook().set_refuse_duplicates(false);

@@ -15,7 +15,7 @@ use super::plan::Plan;
 use super::{Failure, field, pause};
 
 /// How long a killed process may take to be gone.
-const DYING: Duration = Duration::from_secs(5);
+const DYING: Duration = Duration::from_secs(30);
 /// Without any consumer at work for so long, nothing is left to do.
 const NOTHING_TO_DO: Duration = Duration::from_mins(3);
 

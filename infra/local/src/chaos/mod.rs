@@ -73,7 +73,7 @@ async fn with_cloud(options: local::Options, plan: &Plan) -> Result<bool, Failur
         say(&format!("VIOLATION (seed {}): {complaint}", plan.seed))?;
     }
     if complaints.is_empty() {
-        say("All of it held: nothing was published twice, and nothing was lost.")?;
+        say("All of it held: nothing was published twice, nothing before its time, and nothing was lost.")?;
     }
     Ok(complaints.is_empty())
 }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
+use jiff::Timestamp;
 use local::Cloud;
 use serde_json::{Value, json};
 use simulator::facebook::{Facebook, LoggedCall};
@@ -79,15 +80,23 @@ impl<'a> Platform<'a> {
     /// has asked for.
     pub(crate) fn fates(&self, accepted: &[Accepted], views: &BTreeMap<String, Value>) -> (Vec<Fate>, Vec<String>) {
         let mut shown: BTreeMap<(String, String), Vec<String>> = BTreeMap::new();
+        let mut out: BTreeMap<(String, String), Timestamp> = BTreeMap::new();
         for page in self.facebook.pages() {
             for post in page.posts.into_iter().filter(|post| post.application.is_some()) {
-                shown.entry((page.id.clone(), post.message.unwrap_or_default())).or_default().push(post.id);
+                let place = (page.id.clone(), post.message.unwrap_or_default());
+                if let Ok(at) = post.created_time.parse::<Timestamp>() {
+                    let first = out.entry(place.clone()).or_insert(at);
+                    *first = at.min(*first);
+                }
+                shown.entry(place).or_default().push(post.id);
             }
         }
         let mut asked_for = BTreeSet::new();
         let mut fates = Vec::new();
         for post in accepted {
-            let targets = views.get(&post.id).and_then(|view| view.get("targets")).and_then(Value::as_array);
+            let view = views.get(&post.id);
+            let targets = view.and_then(|view| view.get("targets")).and_then(Value::as_array);
+            let scheduled_at = view.and_then(|view| view.get("scheduled_at")?.as_str()?.parse().ok());
             for (target, page) in &post.targets {
                 let place = (page.clone(), post.text.clone());
                 let view = targets.into_iter().flatten().find(|view| view.get("id") == Some(&json!(target)));
@@ -99,6 +108,8 @@ impl<'a> Platform<'a> {
                     state: said("state").unwrap_or_default(),
                     remote_id: said("remote_id"),
                     shown: shown.get(&place).cloned().unwrap_or_default(),
+                    out_at: out.get(&place).copied(),
+                    scheduled_at,
                 });
                 asked_for.insert(place);
             }

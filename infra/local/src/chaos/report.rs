@@ -9,6 +9,9 @@ use super::killer::Hands;
 use super::platform::Tally;
 use super::verdict::{Fate, Violation};
 
+/// How many of a hundred targets have to be published at least: a system that gives up neither repeats nor loses anything.
+const LEAST_PUBLISHED: usize = 80;
+
 /// Everything that is known at the end.
 #[derive(Debug)]
 pub(crate) struct Outcome {
@@ -37,6 +40,10 @@ impl Outcome {
         self.fates.iter().filter_map(|fate| Some((fate.violation()?, fate))).collect()
     }
 
+    fn published(&self) -> usize {
+        self.fates.iter().filter(|fate| fate.state == "published").count()
+    }
+
     /// Whether the run has shown what it was to show; what has not held, if not.
     pub(crate) fn complaints(&self) -> Vec<String> {
         let mut complaints: Vec<String> =
@@ -44,6 +51,10 @@ impl Outcome {
         complaints.extend(self.strays.iter().map(|id| format!("nobody asked for this post: {id}")));
         if self.tally.duplicates > 0 {
             complaints.push(format!("{} publish calls for posts that were out already", self.tally.duplicates));
+        }
+        let (published, all) = (self.published(), self.fates.len());
+        if published * 100 < all * LEAST_PUBLISHED {
+            complaints.push(format!("only {published} of {all} targets were published, less than {LEAST_PUBLISHED} %"));
         }
         if !self.rested {
             complaints.push("the system has not come to rest in time".to_owned());
@@ -59,11 +70,14 @@ impl Outcome {
         let Self { hands, tally, .. } = self;
         let violations = self.violations();
         let duplicates = violations.iter().filter(|(violation, _)| *violation == Violation::Duplicate).count();
+        let early = violations.iter().filter(|(violation, _)| *violation == Violation::TooEarly).count();
         let lost = violations.iter().filter(|(violation, _)| violation.is_loss()).count();
         let mut states: BTreeMap<&str, usize> = BTreeMap::from([("published", 0), ("failed", 0), ("needs_review", 0)]);
         for fate in &self.fates {
             *states.entry(&fate.state).or_default() += 1;
         }
+        // Rounded down: 100 % are all.
+        let share = (self.published() * 100).checked_div(self.fates.len()).unwrap_or(0);
         let in_hands = hands.before + hands.between + hands.after;
         let asked = format!(
             "{}, {} with a time; {} requests repeated, {} sent again for want of an answer",
@@ -77,6 +91,7 @@ impl Outcome {
             ("posts", asked),
             ("targets", self.fates.len().to_string()),
             ("  by state", list(&states)),
+            ("  published", format!("{share} %, at least {LEAST_PUBLISHED} % asked for")),
             ("kills", killed),
             ("  before a claim", hands.before.to_string()),
             ("  claimed, not settled", claimed),
@@ -88,6 +103,7 @@ impl Outcome {
             ("moved from dead letters", self.moved.to_string()),
             ("duplicates", duplicates.to_string()),
             ("lost", lost.to_string()),
+            ("before their time", early.to_string()),
             ("duration", format!("{:.0} s", self.took.as_secs_f64())),
             ("seed", self.seed.to_string()),
         ];
@@ -122,6 +138,8 @@ mod tests {
             state: "published".to_owned(),
             remote_id: Some("1_1".to_owned()),
             shown: shown.iter().map(|id| (*id).to_owned()).collect(),
+            out_at: None,
+            scheduled_at: None,
         };
         Outcome {
             seed: 7,
@@ -150,7 +168,14 @@ mod tests {
     fn a_run_that_held_has_nothing_to_complain_about() {
         let outcome = outcome();
         assert_eq!(outcome.complaints(), Vec::<String>::new());
-        for line in ["kills 3, 2 of them in flight, with 4 jobs in their hands", "duplicates 0", "lost 0", "seed 7"] {
+        for line in [
+            "kills 3, 2 of them in flight, with 4 jobs in their hands",
+            "published 100 %, at least 80 % asked for",
+            "duplicates 0",
+            "lost 0",
+            "before their time 0",
+            "seed 7",
+        ] {
             assert!(lines(&outcome).contains(&line.to_owned()), "{line}\n{}", outcome.table());
         }
     }
@@ -172,6 +197,7 @@ mod tests {
                 "it has not come to an end: post_1 t1 on 1: queued, remote id 1_1, shown as []",
                 "nobody asked for this post: 1_3",
                 "1 publish calls for posts that were out already",
+                "only 3 of 4 targets were published, less than 80 %",
                 "the system has not come to rest in time",
                 "only 1 of 2 consumers were killed at work",
             ]

@@ -1,5 +1,10 @@
 //! The judgement: what postd says of a target against what the Page shows.
 
+use jiff::{SignedDuration, Timestamp};
+
+/// How far postd's clock may be ahead of the platform's: it goes by AWS, whose answers tell whole seconds.
+const CLOCKS_DIFFER: SignedDuration = SignedDuration::from_secs(2);
+
 /// A target at the end, from outside.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Fate {
@@ -10,6 +15,10 @@ pub(crate) struct Fate {
     pub(crate) remote_id: Option<String>,
     /// The posts on the Page that say what only this post says.
     pub(crate) shown: Vec<String>,
+    /// When the first of these went out, by the platform.
+    pub(crate) out_at: Option<Timestamp>,
+    /// Not to go out before this; absent for what was to go out at once.
+    pub(crate) scheduled_at: Option<Timestamp>,
 }
 
 /// What must never be.
@@ -27,6 +36,8 @@ pub(crate) enum Violation {
     OutAfterAll,
     /// Called off, which nobody has asked for.
     CalledOff,
+    /// Out before its time.
+    TooEarly,
 }
 
 impl Violation {
@@ -34,7 +45,7 @@ impl Violation {
     pub(crate) fn is_loss(self) -> bool {
         match self {
             Self::Unfinished | Self::Vanished => true,
-            Self::Duplicate | Self::WrongId | Self::OutAfterAll | Self::CalledOff => false,
+            Self::Duplicate | Self::WrongId | Self::OutAfterAll | Self::CalledOff | Self::TooEarly => false,
         }
     }
 
@@ -46,6 +57,7 @@ impl Violation {
             Self::WrongId => "the Page shows it under another id",
             Self::OutAfterAll => "it is said not to be out and the Page shows it",
             Self::CalledOff => "nobody has called it off",
+            Self::TooEarly => "it went out before its time",
         }
     }
 }
@@ -66,6 +78,7 @@ impl Fate {
     pub(crate) fn violation(&self) -> Option<Violation> {
         match (self.state.as_str(), self.shown.as_slice()) {
             (_, [_, _, ..]) => Some(Violation::Duplicate),
+            (_, [_]) if self.is_too_early() => Some(Violation::TooEarly),
             ("published", [shown]) => (self.remote_id.as_ref() != Some(shown)).then_some(Violation::WrongId),
             ("published", []) => Some(Violation::Vanished),
             ("failed" | "expired", [_]) => Some(Violation::OutAfterAll),
@@ -74,13 +87,22 @@ impl Fate {
             (_unfinished, _) => Some(Violation::Unfinished),
         }
     }
+
+    fn is_too_early(&self) -> bool {
+        let ahead = self.scheduled_at.zip(self.out_at).map(|(scheduled, out)| scheduled.duration_since(out));
+        ahead.is_some_and(|ahead| ahead > CLOCKS_DIFFER)
+    }
 }
 
 impl std::fmt::Display for Fate {
     fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { post, target, page, state, remote_id, shown } = self;
+        let Self { post, target, page, state, remote_id, shown, out_at, scheduled_at } = self;
         let remote_id = remote_id.as_deref().unwrap_or("none");
-        write!(formatter, "{post} {target} on {page}: {state}, remote id {remote_id}, shown as {shown:?}")
+        write!(formatter, "{post} {target} on {page}: {state}, remote id {remote_id}, shown as {shown:?}")?;
+        if let Some((scheduled, out)) = scheduled_at.zip(*out_at) {
+            write!(formatter, ", scheduled for {scheduled}, out at {out}")?;
+        }
+        Ok(())
     }
 }
 
@@ -120,9 +142,35 @@ mod tests {
                 state: state.to_owned(),
                 remote_id: remote_id.map(str::to_owned),
                 shown: shown.iter().map(|id| (*id).to_owned()).collect(),
+                out_at: None,
+                scheduled_at: None,
             };
             assert_eq!(fate.violation(), expected, "{fate}");
             assert_eq!(is_terminal(state), expected != Some(Unfinished), "{fate}");
+        }
+    }
+
+    #[test]
+    fn what_is_out_before_its_time_is_told_unless_it_is_the_clocks() {
+        let scheduled: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
+        for (out, expected) in [
+            ("2026-11-21T10:00:00Z", None),
+            ("2026-11-21T10:05:00Z", None),
+            ("2026-11-21T09:59:58Z", None),
+            ("2026-11-21T09:59:57Z", Some(Violation::TooEarly)),
+        ] {
+            let fate = Fate {
+                post: "post".to_owned(),
+                target: "t1".to_owned(),
+                page: "1".to_owned(),
+                state: "published".to_owned(),
+                remote_id: Some("1_1".to_owned()),
+                shown: vec!["1_1".to_owned()],
+                out_at: Some(out.parse().unwrap()),
+                scheduled_at: Some(scheduled),
+            };
+            assert_eq!(fate.violation(), expected, "{out}");
+            assert_eq!(Fate { scheduled_at: None, ..fate }.violation(), None, "{out}");
         }
     }
 }

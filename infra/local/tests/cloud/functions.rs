@@ -86,7 +86,8 @@ async fn f82_the_deadline_kills_and_the_next_event_gets_a_fresh_environment() {
     let before = running.invoke("Worker", &json!({"do": "count"})).await.unwrap();
     let begun = Instant::now();
     assert_eq!(running.invoke("Worker", &json!({"do": "hang"})).await, Err(InvokeError::TimedOut(2)));
-    assert!(begun.elapsed() < Duration::from_secs(4));
+    // Long before the event could have ended, however busy the machine is.
+    assert!(begun.elapsed() < Duration::from_secs(20));
     let after = running.invoke("Worker", &json!({"do": "count"})).await.unwrap();
     assert_ne!(before["pid"], after["pid"]);
     assert_eq!(after["count"], 1);

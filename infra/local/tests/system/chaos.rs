@@ -13,7 +13,7 @@ async fn f33_whichever_consumers_are_killed_each_post_is_out_once_or_told_not_to
     let said = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{said}\n{}", String::from_utf8_lossy(&output.stderr));
     let figures: Vec<String> = said.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
-    for expected in ["duplicates 0", "lost 0", "seed 33"] {
+    for expected in ["duplicates 0", "lost 0", "before their time 0", "seed 33"] {
         assert!(figures.iter().any(|line| line == expected), "{expected}\n{said}");
     }
     assert!(figures.iter().any(|line| line.starts_with("kills ") && line.contains(" 12 of them in flight")), "{said}");

@@ -13,8 +13,8 @@ use shared::store::Store;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-/// How long anything may take. The longest legitimate wait is a dead consumer's lease.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// How long anything may take. The longest legitimate wait is the settle time of a publish whose consumer died.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(2);
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(20);
 

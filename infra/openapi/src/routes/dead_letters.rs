@@ -2,6 +2,7 @@
 
 use shared::{
     platform::Platform,
+    problem::Code,
     read::DeadLettersView,
     redrive::{NewRedrive, RedriveView},
 };
@@ -61,7 +62,7 @@ fn redrive() -> OperationBuilder {
                        again. The rest is queued, at most five a second per connection, and what the time of the call did \
                        not suffice for is told. Sending the same request again does no harm.";
     let mut refusals = BAD_BODY.to_vec();
-    refusals.extend([BAD_QUERY, UNAVAILABLE]);
+    refusals.extend([BAD_QUERY, (Code::Unavailable, "Nothing was sent back to work; try again.")]);
     operation(Key, ("dead letters", "redriveDeadLetters"), ("Send dead letters back to work", description), &refusals)
         .request_body(Some(body("NewRedrive", examples::new_redrives())))
         .response("200", json("What became of each target.", "RedriveView", examples::redrive()))

@@ -28,8 +28,11 @@ impl Route {
     }
 }
 
-/// The store did not answer.
-const UNAVAILABLE: Refusal = (Code::Unavailable, "Nothing was done; try again.");
+/// The store did not answer a read.
+const UNAVAILABLE: Refusal = (Code::Unavailable, "The store did not answer; try again.");
+/// The store did not answer a write, which may have taken effect.
+const NOT_KNOWN: Refusal =
+    (Code::Unavailable, "It is not known whether anything was done; send the same request again.");
 /// A query parameter that the route does not know, or that cannot be read.
 const BAD_QUERY: Refusal = (Code::QueryInvalid, "This address does not know the query parameter `sort`.");
 /// What a body may be refused for.

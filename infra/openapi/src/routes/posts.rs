@@ -11,7 +11,7 @@ use utoipa::openapi::{
     path::{OperationBuilder, ParameterIn},
 };
 
-use super::{BAD_BODY, BAD_QUERY, Route, UNAVAILABLE, add};
+use super::{BAD_BODY, BAD_QUERY, NOT_KNOWN, Route, UNAVAILABLE, add};
 use crate::{
     answers::{
         Access::Key, Refusal, body, id, in_path, json, number, operation, optional, required, string, text_header,
@@ -74,7 +74,8 @@ fn create() -> OperationBuilder {
             "post_01a1fd8a944073c180000251ee3fd171 says the same at this destination less than 24 hours away from this \
              post. If both are meant to go out, say `\"allow_duplicate\": true`.",
         ),
-        (Code::Unavailable, "It is not known whether anything was done; send the same request again."),
+        NOT_KNOWN,
+        BAD_QUERY,
     ]);
     let key_text = "Names this post among all of the tenant's: 1 to 255 visible ASCII characters. Send one, or a lost \
                     answer leaves you without a way to repeat the request safely.";
@@ -96,12 +97,13 @@ fn create_many() -> OperationBuilder {
                        sends in bulk, so the whole request may be repeated at any time: what was accepted is answered \
                        with the same `post` and `replayed`. Repeat it as long as a `problem` is `retryable`: when the \
                        time is up, posts that were not begun are answered with 503. All posts together have at most \
-                       5,000 targets, and the body 4 MiB.";
+                       5,000 targets, each post by itself 256 KiB, and the body 4 MiB.";
     let refusals = [
         (Code::BodyTooLarge, "The body has 5000000 bytes; at most 4194304 are taken."),
         BAD_BODY[1],
         BAD_BODY[2],
-        UNAVAILABLE,
+        BAD_QUERY,
+        NOT_KNOWN,
     ];
     let answer = json("A result for each post, in order.", "BulkResults", examples::bulk_results());
     operation(Key, ("posts", "createPosts"), ("Publish many posts", description), &refusals)
@@ -113,7 +115,7 @@ fn validate() -> OperationBuilder {
     let description = "The same checks as for publishing, and nothing is kept or queued. A post that breaks rules is \
                        answered with 200 and what is wrong; 422 is for a body of another shape.";
     let mut refusals = BAD_BODY.to_vec();
-    refusals.push(UNAVAILABLE);
+    refusals.extend([BAD_QUERY, UNAVAILABLE]);
     operation(Key, ("posts", "validatePost"), ("Check a post", description), &refusals)
         .request_body(Some(body("NewPost", examples::new_posts())))
         .response("200", json("Every rule that the post breaks.", "Findings", examples::findings()))
@@ -157,7 +159,8 @@ fn edit() -> OperationBuilder {
             Code::PostNotEditable,
             "One of its targets is published: only a post of which nothing has begun can be edited.",
         ),
-        (Code::Unavailable, "It is not known whether anything was done; send the same request again."),
+        NOT_KNOWN,
+        BAD_QUERY,
     ]);
     let tag = "The `ETag` of the post as the caller knows it: one, strong, and not `*`.";
     operation(Key, ("posts", "editPost"), ("Edit or move a post", description), &refusals)
@@ -178,7 +181,8 @@ fn resolve() -> OperationBuilder {
         (Code::TargetUnknown, "The post has no target t2."),
         (Code::HeaderInvalid, "The Idempotency-Key must have 1 to 255 visible ASCII characters."),
         (Code::TargetNotInReview, "It is published: only a target in needs_review can be resolved."),
-        UNAVAILABLE,
+        BAD_QUERY,
+        NOT_KNOWN,
     ]);
     let target = string().pattern(Some("^t[1-9][0-9]{0,2}$"));
     let key = string().min_length(Some(1)).max_length(Some(255)).pattern(Some("^[!-~]+$"));
@@ -200,7 +204,7 @@ fn cancel() -> OperationBuilder {
         Key,
         ("posts", "cancelPost"),
         ("Call a post off", description),
-        &[NO_POST, BAD_TAG, CHANGED, too_late, UNAVAILABLE],
+        &[NO_POST, BAD_QUERY, BAD_TAG, CHANGED, too_late, NOT_KNOWN],
     )
     .parameter(post())
     .parameter(optional(ParameterIn::Header, "If-Match", tag, string().pattern(Some(TAG))))

@@ -57,6 +57,9 @@ const fn misconfigured(code: &'static str, message: &'static str) -> Meaning {
     Meaning { kind: Kind::Misconfigured, code, message, act: Act::Operator }
 }
 
+/// The code of an app that Facebook does not know.
+const APP_UNKNOWN: i64 = 101;
+
 const UNKNOWN: Meaning =
     perhaps_out("facebook.error.unknown", Act::Operator, "Facebook refused with a code that postd does not know.");
 
@@ -117,7 +120,9 @@ fn by_code(code: i64) -> Option<Meaning> {
             dead("facebook.permission.missing", "A permission is missing; connect again and grant it.")
         }
         100 => never("facebook.parameter.invalid", Caller, "Facebook does not accept a part of the request."),
-        101 => misconfigured("facebook.app.unknown", "Facebook does not know the app: check its id and secret."),
+        APP_UNKNOWN => {
+            misconfigured("facebook.app.unknown", "Facebook does not know the app: check its id and secret.")
+        }
         102 | 190 => dead("facebook.token.invalid", "The connection is no longer valid; connect again."),
         368 => perhaps_out("facebook.account.blocked", EndUser, "Facebook blocks the account for now."),
         506 => perhaps_out("facebook.post.duplicate", Caller, "The same text was posted just before."),
@@ -140,7 +145,10 @@ pub(super) fn envelope(envelope: &Value, answer: &Answer) -> ConnectorError {
     };
     let subcode = number("error_subcode").filter(|subcode| *subcode != 0);
     let is_transient = envelope.get("is_transient").and_then(Value::as_bool) == Some(true);
-    let mut meaning = meaning(code, subcode);
+    // A wrong `appsecret_proof` has no code of its own: code 100 is a caller's mistake everywhere else.
+    let is_bad_proof =
+        (code, subcode) == (100, None) && envelope.get("type").and_then(Value::as_str) == Some("GraphMethodException");
+    let mut meaning = meaning(if is_bad_proof { APP_UNKNOWN } else { code }, subcode);
     // A failing server's word that something will never be taken is not trusted; neither is a refusal that calls itself
     // transient.
     if (is_transient || answer.status.is_server_error()) && matches!(meaning.kind, Kind::Never | Kind::PerhapsOut) {

@@ -75,7 +75,7 @@ impl ReadBackFlow {
             self.certain.push(Published { remote_id: id, url: None });
             return Ok(());
         }
-        match compare(&self.fingerprint, &self.app_id, &id, entry) {
+        match compare((&self.fingerprint, self.settings.settle_time), &self.app_id, &id, entry) {
             Likeness::None => {}
             Likeness::Resembling => self.resembling += 1,
             // A page may repeat what the page before it held.
@@ -122,7 +122,12 @@ enum Likeness {
     Certain,
 }
 
-fn compare(fingerprint: &Fingerprint, app_id: &str, id: &str, entry: &Value) -> Likeness {
+fn compare(
+    (fingerprint, settle_time): (&Fingerprint, SignedDuration),
+    app_id: &str,
+    id: &str,
+    entry: &Value,
+) -> Likeness {
     let is_excluded = fingerprint.exclude.iter().any(|known| known == id);
     let is_ours = graph::id(entry.pointer("/application/id")).as_deref() == Some(app_id);
     let is_published = entry.get("is_published").and_then(Value::as_bool) != Some(false);
@@ -133,7 +138,10 @@ fn compare(fingerprint: &Fingerprint, app_id: &str, id: &str, entry: &Value) -> 
     }
     let created = entry.get("created_time").and_then(Value::as_str).and_then(graph::time);
     let earliest = fingerprint.not_before.saturating_sub(ALLOWANCE).unwrap_or(Timestamp::MIN);
-    let is_in_time = created.is_some_and(|created| created >= earliest);
+    // A publish acts within the settle time or not at all: what appeared later is another post, or a clock is off.
+    let latest = fingerprint.not_before.saturating_add(settle_time).and_then(|at| at.saturating_add(MARGIN));
+    let is_in_time =
+        created.is_some_and(|created| created >= earliest && latest.as_ref().is_ok_and(|at| created <= *at));
     if is_in_time && attachment_agrees(fingerprint, entry) { Likeness::Certain } else { Likeness::Resembling }
 }
 

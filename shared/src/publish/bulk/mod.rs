@@ -38,6 +38,7 @@ impl Publisher {
     pub(super) async fn bulk(&self, request: &Request, time_left: Duration) -> Result<Response, Problem> {
         let deadline = Deadline::after(time_left);
         let caller = request.caller()?;
+        request.only_queries(&[])?;
         let posts = body::posts(&request.body)?;
         let now = self.now();
         let mut results = Results::of(posts.0.len());
@@ -87,6 +88,10 @@ fn read(posts: &Posts<'_>, results: &mut Results) -> Vec<Read> {
             }
         };
         if let Err(problem) = check_key(&key, &mut keys) {
+            results.refuse(index, problem);
+            continue;
+        }
+        if let Err(problem) = validate::size(&wanted) {
             results.refuse(index, problem);
             continue;
         }
