@@ -117,8 +117,13 @@ impl HealthCheck {
             Err(Silence::NoAnswer) => return Ok(connection.state),
         };
         if state == connection.state && reason == connection.reason {
-            self.store.set_connection_state(tenant, connection.id, (state, reason.as_ref()), now).await?;
+            self.store.set_connection_state(tenant, connection.id, (state, reason.as_ref(), now), now).await?;
             return Ok(state);
+        }
+        let learned = (state, reason.as_ref(), now);
+        if !self.store.set_connection_state(tenant, connection.id, learned, self.clock.now()).await? {
+            // Connected anew while we asked, or given up: the next check is about that.
+            return Ok(connection.state);
         }
         tracing::info!(
             tenant = %tenant.id(), connection = %connection.id,
@@ -128,7 +133,6 @@ impl HealthCheck {
             self.metrics.emit(Some(connection.platform), &[(Metric::ReconnectNeeded, 1)]);
         }
         self.store.log_health(tenant, connection.id, (state, reason.as_ref()), now).await?;
-        self.store.set_connection_state(tenant, connection.id, (state, reason.as_ref()), now).await?;
         Ok(state)
     }
 
@@ -196,8 +200,7 @@ fn verdict(health: &Health, destinations: &[SavedDestination], now: Timestamp) -
         ),
         // A token that works is of no use without a place: what the login found stays true until the next one.
         _ if destinations.iter().all(|destination| destination.refusal.is_some()) => {
-            let text = "There is no place to publish to: connect again and tick at least one.";
-            (ConnectionState::Degraded, Some(advice("connection.no_destination", text.into())))
+            (ConnectionState::Degraded, Some(no_destination()))
         }
         Some(ends_at) if ends_at.duration_since(now) <= WARN_AHEAD => {
             let text = format!("The connection ends at {ends_at}: connect again before that.");
@@ -205,6 +208,12 @@ fn verdict(health: &Health, destinations: &[SavedDestination], now: Timestamp) -
         }
         _ => (ConnectionState::Active, None),
     }
+}
+
+/// A token that works, and nowhere to use it.
+pub(crate) fn no_destination() -> Refusal {
+    let text = "There is no place to publish to: connect again and tick at least one.";
+    advice("connection.no_destination", text.into())
 }
 
 fn advice(code: &str, message: String) -> Refusal {

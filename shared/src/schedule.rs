@@ -97,7 +97,7 @@ impl Schedule {
     /// The time or zone cannot be read, or lies outside what is allowed.
     pub fn resolve(&self, now: Timestamp) -> Result<Timestamp, ScheduleError> {
         let at = match self {
-            Self::Instant(instant) => instant.resolve()?,
+            Self::Instant(wanted) => instant(&wanted.at)?,
             Self::Wall(wall) => wall.resolve()?,
         };
         if now.duration_since(at) > MAX_BEHIND {
@@ -110,16 +110,15 @@ impl Schedule {
     }
 }
 
-impl Instant {
-    fn resolve(&self) -> Result<Timestamp, ScheduleError> {
-        let (date_and_time, offset) = split(&self.at).ok_or(ScheduleError::NotAnInstant)?;
-        let known = matches!(offset, "Z" | "z")
-            || (offset.len() == "+00:00".len() && matches!(offset.as_bytes(), [b'+' | b'-', .., b':', _, _]));
-        if date_and_time.len() < "0000-00-00T00:00".len() || !known {
-            return Err(ScheduleError::NotAnInstant);
-        }
-        self.at.parse().map_err(|_| ScheduleError::NotAnInstant)
+/// Reads an instant as callers write it: RFC 3339, with an offset or `Z`, and nothing else.
+pub(crate) fn instant(text: &str) -> Result<Timestamp, ScheduleError> {
+    let (date_and_time, offset) = split(text).ok_or(ScheduleError::NotAnInstant)?;
+    let known = matches!(offset, "Z" | "z")
+        || (offset.len() == "+00:00".len() && matches!(offset.as_bytes(), [b'+' | b'-', .., b':', _, _]));
+    if date_and_time.len() < "0000-00-00T00:00".len() || !known {
+        return Err(ScheduleError::NotAnInstant);
     }
+    text.parse().map_err(|_| ScheduleError::NotAnInstant)
 }
 
 /// Cuts the text of a time into date and time of day, and what follows: the offset, or something that does not belong

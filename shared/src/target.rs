@@ -1,6 +1,6 @@
 //! A target: a post at one destination, the unit of work, retry and outcome.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -253,6 +253,13 @@ impl Target {
     #[must_use]
     pub fn publish_answered(&self) -> bool {
         self.intent.as_ref().is_some_and(|intent| intent.answered)
+    }
+
+    /// How long ago a publish was sent whose outcome has been awaited ever since.
+    #[must_use]
+    pub fn watched_for(&self, now: Timestamp) -> SignedDuration {
+        let watched = self.intent.as_ref().filter(|intent| intent.answered);
+        watched.map_or(SignedDuration::ZERO, |intent| now.duration_since(intent.at))
     }
 }
 

@@ -29,6 +29,9 @@ const START: &str = "2026-03-28T21:00:00Z";
 const DAY: Duration = Duration::from_hours(24);
 /// A run that is not at rest after so many steps goes round in circles.
 const MOST_STEPS: usize = 100_000;
+/// How many messages are doubled in one run. Doubles are doubled again: without a bound there are histories in which they
+/// grow faster than any consumer works, and nothing else happens any more.
+const MOST_DUPLICATES: u32 = 1_000;
 /// Longer than any effect is late.
 const LATE_EFFECTS: Duration = Duration::from_secs(21);
 /// How often people look at what waits for their word.
@@ -118,6 +121,7 @@ struct Run<'a> {
     swept: usize,
     reviewed: usize,
     calmed: bool,
+    duplicates: u32,
 }
 
 impl<'a> Run<'a> {
@@ -139,6 +143,7 @@ impl<'a> Run<'a> {
             swept: 0,
             reviewed: 0,
             calmed: false,
+            duplicates: 0,
         };
         for (index, wish) in scenario.wishes.iter().enumerate() {
             run.callers.announce(wish);
@@ -340,7 +345,8 @@ impl<'a> Run<'a> {
                     delivery::delete(&self.cloud, &message).await;
                     continue;
                 }
-                if self.cloud.plane.mishap(Mishap::Duplicate) {
+                if self.duplicates < MOST_DUPLICATES && self.cloud.plane.mishap(Mishap::Duplicate) {
+                    self.duplicates += 1;
                     let after = Duration::from_secs(self.cloud.plane.chance(90));
                     delivery::send_again(&self.cloud, &message, after).await;
                 }

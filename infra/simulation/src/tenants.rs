@@ -102,6 +102,7 @@ fn connection_row(cloud: &Cloud, id: ConnectionId, tokens: &[(String, String)]) 
             .iter()
             .map(|(place, _)| SavedDestination { id: place.clone(), name: place.clone(), refusal: None })
             .collect(),
+        connected_at: Some(now),
         created_at: now,
         updated_at: now,
         checked_at: None,

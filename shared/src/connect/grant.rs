@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::{ConnectFlow, callback::Refused};
 use crate::{
     connector::{Act, Grant, Refusal},
-    health::{CHECKED_EVERY, WARN_AHEAD},
+    health::{CHECKED_EVERY, WARN_AHEAD, no_destination},
     ids::ConnectionId,
     secret::AccessToken,
     store::{Connection, ConnectionState, SavedDestination, Session},
@@ -102,6 +102,7 @@ fn connection(
             })
             .collect(),
         created_at: created_at.unwrap_or(now),
+        connected_at: Some(now),
         updated_at: now,
         checked_at: Some(now),
         access_expires_at: grant.tokens.access_expires_at,
@@ -126,10 +127,7 @@ fn degraded(grant: &Grant) -> Option<Refusal> {
         ));
     }
     if grant.destinations.iter().all(|destination| destination.refusal.is_some()) {
-        return Some(advise(
-            "connection.no_destination",
-            "There is no place to publish to: connect again and tick at least one.",
-        ));
+        return Some(no_destination());
     }
     None
 }

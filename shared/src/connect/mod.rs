@@ -200,5 +200,5 @@ fn hash(secret: &str) -> String {
 #[expect(clippy::needless_pass_by_value, reason = "the shape that map_err wants")]
 fn store_failed(error: StoreError) -> Problem {
     tracing::error!(error = %Chain(&error), "the store did not answer");
-    Problem::new(Code::Unavailable, "Nothing was done; try again.")
+    Problem::new(Code::Unavailable, "The store did not answer; try again.")
 }

@@ -14,6 +14,7 @@ use super::{
     Act, Answer, Authentication, Checkpoint, Connector, ConnectorError, Disposition, Effect, Flow, Next, Prepared,
     Published, Refusal, Request, Step,
     canonical::{canonical, sha256_hex},
+    retry_after::retry_after,
     transport::{Cause, Transport, TransportError},
 };
 use crate::{
@@ -116,7 +117,8 @@ impl<'a> Calls<'a> {
         Self { transport, connector, app, token, budget, hold_back: None, contact: None }
     }
 
-    /// How long the platform asked us to hold back, by the usage figures on the answers so far: the longest of them.
+    /// How long the platform asked us to hold back, by `Retry-After` and the usage figures on the answers so far: the longest
+    /// of them.
     #[must_use]
     pub fn hold_back(&self) -> Option<SignedDuration> {
         self.hold_back
@@ -143,7 +145,8 @@ impl<'a> Calls<'a> {
         match outcome {
             Ok(answer) => {
                 tracing::debug!(connector.name = platform, status = answer.status.as_u16(), duration_ms, "answered");
-                self.hold_back = self.hold_back.max(self.connector.usage_wait(&answer));
+                let asked = self.connector.usage_wait(&answer).max(retry_after(&answer.headers));
+                self.hold_back = self.hold_back.max(asked);
                 Ok(answer)
             }
             Err(error) => {

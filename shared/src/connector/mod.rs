@@ -13,6 +13,7 @@ pub(crate) mod canonical;
 pub mod driver;
 mod error;
 pub mod facebook;
+mod retry_after;
 pub mod settings;
 pub mod transport;
 

@@ -13,7 +13,7 @@ use crate::{
     },
     defect::Defect,
     secret::{AccessToken, AppCredentials},
-    store::{Claim, ClaimRequest, ConnectionState, Settled, Store, StoreError},
+    store::{Claim, ClaimRequest, Settled, Store, StoreError},
     target::{Intent, LogEntry, Settlement, Target},
     telemetry::{Chain, Metric},
     tenant::Tenant,
@@ -34,6 +34,8 @@ const DISPATCH_CARES: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) struct Keys {
     pub(crate) token: AccessToken,
     pub(crate) app: std::sync::Arc<AppCredentials>,
+    /// When they were read: what is found out with them says nothing about a login after that.
+    pub(crate) read_at: Timestamp,
 }
 
 impl Consumer {
@@ -132,25 +134,10 @@ impl Consumer {
         keys: &Keys,
     ) -> Result<Verdict, StoreError> {
         let connector = self.connectors.of(work.spec.platform);
-        // A publish that was interrupted goes on from what it remembered, not from its beginning.
-        let (plan, recorded) = match &target.checkpoint {
-            // There is nothing to watch it by.
-            None if target.publish_answered() => {
-                let settlement = Settlement::Unknown { until: self.clock.now(), reason: interrupted() };
-                return self.settle(work, target, settlement).await;
-            }
-            None => (plan, recorded),
-            Some(checkpoint) => match FirstStep::plan(connector, prepared, checkpoint) {
-                Ok(plan) if target.publish_answered() => (plan.after_publish(), false),
-                Ok(plan) => (plan, false),
-                Err(error) if target.publish_answered() => {
-                    let settlement = Settlement::Unknown { until: self.clock.now(), reason: error.refusal() };
-                    return self.settle(work, target, settlement).await;
-                }
-                Err(error) => return self.settle(work, target, Settlement::Failed(error.refusal())).await,
-            },
+        let (plan, record) = match self.go_on(work, target, (prepared, plan, recorded)) {
+            Ok(plan) => plan,
+            Err(settlement) => return self.settle(work, target, settlement).await,
         };
-        let record = if recorded { FirstRecord::Stored } else { FirstRecord::NotStored };
         let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
         let mut journal = Claimed {
@@ -161,6 +148,45 @@ impl Consumer {
             clock: self.clock.as_ref(),
         };
         let ended = driver::run_publish(&mut calls, prepared, plan, record, &mut journal).await;
+        match self.outcome(work, target, keys, &calls, ended).await? {
+            Some(settlement) => self.settle(work, target, settlement).await,
+            // The claim had passed to another: its word counts.
+            None => Ok(Verdict::Done),
+        }
+    }
+
+    /// Where the publish begins. One that was interrupted goes on from what it remembered, not from its beginning; or it
+    /// cannot go on at all, and this is how it ends.
+    fn go_on(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        (prepared, plan, recorded): (&Prepared, FirstStep, bool),
+    ) -> Result<(FirstStep, FirstRecord), Settlement> {
+        let lost_sight_of = |reason| Settlement::Unknown { until: self.clock.now(), reason };
+        let record = if recorded { FirstRecord::Stored } else { FirstRecord::NotStored };
+        let Some(checkpoint) = &target.checkpoint else {
+            // Without one there is nothing to watch an answered publish by.
+            return if target.publish_answered() { Err(lost_sight_of(interrupted())) } else { Ok((plan, record)) };
+        };
+        let connector = self.connectors.of(work.spec.platform);
+        match FirstStep::plan(connector, prepared, checkpoint) {
+            Ok(plan) if target.publish_answered() => Ok((plan.after_publish(), FirstRecord::NotStored)),
+            Ok(plan) => Ok((plan, FirstRecord::NotStored)),
+            Err(error) if target.publish_answered() => Err(lost_sight_of(error.refusal())),
+            Err(error) => Err(Settlement::Failed(error.refusal())),
+        }
+    }
+
+    /// What a run of a publish leads to; `None` if its claim had passed to another.
+    async fn outcome(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        keys: &Keys,
+        calls: &Calls<'_>,
+        ended: Ended<NotRecorded>,
+    ) -> Result<Option<Settlement>, StoreError> {
         let failure = match &ended {
             Ended::Failed { error, disposition, .. } => Some((error, disposition)),
             Ended::Published(_)
@@ -171,10 +197,20 @@ impl Consumer {
             | Ended::Withheld { .. }
             | Ended::JournalLost(_) => None,
         };
-        let is_out_of_order = self.learn(work, keys, &calls, failure);
+        let is_out_of_order = self.learn(work, keys, calls, failure);
         let now = self.clock.now();
-        let settlement = match ended {
+        let begin_again = |checkpoint| Settlement::Waiting {
+            until: now,
+            checkpoint,
+            publish_answered: false,
+            reason: None,
+            needs_owner: false,
+        };
+        Ok(Some(match ended {
             Ended::Published(published) => Settlement::Published(published),
+            Ended::Waiting { publish_answered: true, .. } if target.watched_for(now) > backoff::PATIENCE => {
+                Settlement::NeedsReview(never_said())
+            }
             Ended::Waiting { delay, checkpoint, publish_answered } => Settlement::Waiting {
                 until: later(now, delay),
                 checkpoint,
@@ -182,22 +218,17 @@ impl Consumer {
                 reason: None,
                 needs_owner: false,
             },
-            Ended::OutOfTime { checkpoint } => Settlement::Waiting {
-                until: now,
-                checkpoint,
-                publish_answered: false,
-                reason: None,
-                needs_owner: false,
-            },
-            Ended::Unknown { cause } if Defect::BelievesListingsAtOnce.is_present() => {
-                Settlement::Unknown { until: now, reason: cause }
-            }
+            Ended::OutOfTime { checkpoint } => begin_again(checkpoint),
             Ended::Unknown { cause } => {
-                Settlement::Unknown { until: later(now, connector.settle_time()), reason: cause }
+                let connector = self.connectors.of(work.spec.platform);
+                let believed_at_once = Defect::BelievesListingsAtOnce.is_present();
+                let settles = if believed_at_once { SignedDuration::ZERO } else { connector.settle_time() };
+                Settlement::Unknown { until: later(now, settles), reason: cause }
             }
             // Many targets find the platform failing: that is no attempt of this one's.
             Ended::Failed { error, disposition: Disposition::Retry(_), .. } if is_out_of_order => {
-                waiting(target, later(now, backoff::outage(target, now)), error.refusal())
+                let wait = backoff::outage(target, now).max(calls.hold_back().unwrap_or_default());
+                waiting(target, later(now, wait), error.refusal())
             }
             // Refused with a token that a new login has replaced since: nothing is wrong with the connection.
             Ended::Failed { error, disposition: Disposition::Reconnect, .. }
@@ -205,7 +236,9 @@ impl Consumer {
             {
                 waiting(target, now, error.refusal())
             }
-            Ended::Failed { error, disposition, .. } => self.failed(work, target, &error, disposition, now).await?,
+            Ended::Failed { error, disposition, .. } => {
+                self.failed(work, target, (&error, disposition), keys, calls.hold_back()).await?
+            }
             Ended::NotSent { cause, checkpoint } => Settlement::Waiting {
                 until: later(now, backoff::outage(target, now)),
                 checkpoint,
@@ -217,23 +250,14 @@ impl Consumer {
             Ended::Withheld { error: NotRecorded::Overslept, checkpoint } => {
                 tracing::warn!("the claim ran out before the call left; nothing was sent");
                 self.transport.forget_connections();
-                Settlement::Waiting {
-                    until: now,
-                    checkpoint,
-                    publish_answered: false,
-                    reason: None,
-                    needs_owner: false,
-                }
-            }
-            Ended::Withheld { error: NotRecorded::Lost, .. } | Ended::JournalLost(NotRecorded::Lost) => {
-                return Ok(Verdict::Done);
+                begin_again(checkpoint)
             }
             Ended::Withheld { error: NotRecorded::Store(error), .. }
             | Ended::JournalLost(NotRecorded::Store(error)) => return Err(error),
-            // The journal says these two only of a call that is about to leave.
-            Ended::JournalLost(NotRecorded::Overslept | NotRecorded::Expired) => return Ok(Verdict::Done),
-        };
-        self.settle(work, target, settlement).await
+            Ended::Withheld { error: NotRecorded::Lost, .. }
+            // The journal says the last two only of a call that is about to leave.
+            | Ended::JournalLost(NotRecorded::Lost | NotRecorded::Overslept | NotRecorded::Expired) => return Ok(None),
+        }))
     }
 
     /// What a failed attempt leads to. Nothing went out, or the driver would have said so.
@@ -241,10 +265,11 @@ impl Consumer {
         &self,
         work: &Work<'_>,
         target: &Target,
-        error: &ConnectorError,
-        disposition: Disposition,
-        now: Timestamp,
+        (error, disposition): (&ConnectorError, Disposition),
+        keys: &Keys,
+        hold_back: Option<SignedDuration>,
     ) -> Result<Settlement, StoreError> {
+        let now = self.clock.now();
         let reason = error.refusal();
         let hold = |wait, reason| waiting(target, later(now, wait), reason);
         Ok(match disposition {
@@ -252,14 +277,18 @@ impl Consumer {
             Disposition::Retry(Some(wait)) if matches!(error, ConnectorError::RateLimited { .. }) => hold(wait, reason),
             Disposition::Retry(wait) if target.attempts < backoff::ATTEMPTS => {
                 let wait = backoff::delay(target.attempts, target.post.uuid().as_u128())
-                    .max(wait.unwrap_or(SignedDuration::ZERO));
+                    .max(wait.or(hold_back).unwrap_or_default());
                 Settlement::Retrying { until: later(now, wait), reason }
+            }
+            // Whoever is throttled and calls on, is throttled for longer (meta.md, section 8); and it says nothing against
+            // the post.
+            Disposition::Retry(_) if matches!(error, ConnectorError::RateLimited { .. }) => {
+                hold(backoff::spread(backoff::LONGEST_OUTAGE, target).max(hold_back.unwrap_or_default()), reason)
             }
             Disposition::Retry(_) | Disposition::Fail => Settlement::Failed(reason),
             Disposition::Reconnect => {
-                let state = (ConnectionState::Reconnect, Some(&reason));
-                self.store.set_connection_state(work.tenant, work.spec.connection, state, now).await?;
-                self.store.log_health(work.tenant, work.spec.connection, state, now).await?;
+                let (tenant, connection) = (work.tenant, work.spec.connection);
+                self.store.end_connection(tenant, connection, (&reason, keys.read_at), now).await?;
                 held_for_owner(target, later(now, HELD), reason)
             }
             Disposition::Operator => {
@@ -282,10 +311,21 @@ impl Consumer {
         let now = self.clock.now();
         // What waits past its end would only learn then that it is too late.
         let settlement = settlement.no_later_than(later(target.not_after(work.post), SignedDuration::from_secs(1)));
-        if (settlement.reason().is_some() || settlement.until().is_some()) && !repeats(target, &settlement) {
-            self.store.log(work.tenant, target.post, &entry(target, &settlement, now)).await?;
-        }
-        if self.store.settle(work.tenant, target, &settlement, now).await? == Settled::Lost {
+        let is_told = (settlement.reason().is_some() || settlement.until().is_some()) && !repeats(target, &settlement);
+        let line = is_told.then(|| entry(target, &settlement, now));
+        self.settle_with(work, target, settlement, line).await
+    }
+
+    /// Like [`Self::settle`], with this line for the target's history.
+    pub(super) async fn settle_with(
+        &self,
+        work: &Work<'_>,
+        target: &Target,
+        settlement: Settlement,
+        line: Option<LogEntry>,
+    ) -> Result<Verdict, StoreError> {
+        let now = self.clock.now();
+        if self.store.settle(work.tenant, target, (&settlement, line.as_ref()), now).await? == Settled::Lost {
             tracing::warn!("the claim had passed to another; its word counts");
             return Ok(Verdict::Done);
         }
@@ -461,6 +501,15 @@ fn metric(settlement: &Settlement) -> Option<Metric> {
         Settlement::Expired(_) => Some(Metric::Expired),
         Settlement::Waiting { .. } | Settlement::Queued { .. } => None,
     }
+}
+
+/// The platform took the post and has been working on it ever since.
+fn never_said() -> Refusal {
+    ours(
+        "publish.never_finished",
+        Act::EndUser,
+        "The platform took the post and has not finished with it in a day: look at the account and say whether it is there.",
+    )
 }
 
 /// A refusal in our own words.

@@ -8,9 +8,12 @@ use crate::target::Target;
 /// Attempts that a target gets before it fails for good.
 pub(super) const ATTEMPTS: u32 = 4;
 
+/// How long a platform is asked what became of a publish before a person is.
+pub(super) const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
+
 const LONGEST: i64 = 60;
 const SHORTEST_OUTAGE: SignedDuration = SignedDuration::from_secs(3);
-const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_mins(5);
+pub(super) const LONGEST_OUTAGE: SignedDuration = SignedDuration::from_mins(5);
 
 /// The wait after attempt number `attempt`, counted from 1: 1, 3, 9, 27 seconds, at most 60, and up to a second more so
 /// that many do not come back at the same moment (F42). The part of a second is drawn from `who` waits: as good as chance

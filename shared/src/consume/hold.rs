@@ -81,7 +81,7 @@ impl Obstacle {
 impl Consumer {
     /// The token and our app's credentials, or why there are none.
     pub(super) async fn keys(&self, work: &Work<'_>) -> Result<Keys, Hold> {
-        keys((&self.vault, &self.apps, &self.metrics), work.tenant, work.spec).await
+        keys((&self.vault, &self.apps, &self.metrics), work.tenant, work.spec, self.clock.now()).await
     }
 
     /// The keys, unless this sandbox has learned that a call with them would come to nothing.
@@ -131,10 +131,11 @@ impl Consumer {
         is_out_of_order
     }
 
-    /// Whether the token of a refused call has been replaced by a new login in the meantime.
+    /// Whether the token of a refused call is not, or no longer, the one that the last login brought.
     pub(super) async fn token_was_replaced(&self, work: &Work<'_>, keys: &Keys) -> bool {
         let spec = work.spec;
-        let stored = self.vault.destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish);
+        let stored =
+            self.vault.latest_destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish);
         stored.await.is_ok_and(|stored| stored.expose() != keys.token.expose())
     }
 }
@@ -153,6 +154,7 @@ pub(crate) async fn keys(
     (vault, apps, metrics): (&Vault, &Apps, &Metrics),
     tenant: Tenant,
     spec: &TargetSpec,
+    read_at: jiff::Timestamp,
 ) -> Result<Keys, Hold> {
     let token = vault.destination_token(tenant, spec.connection, &spec.destination, Purpose::Publish).await.map_err(
         |error| {
@@ -176,7 +178,7 @@ pub(crate) async fn keys(
             "Our app's credentials could not be read; postd tries again.",
         ))
     })?;
-    Ok(Keys { token, app })
+    Ok(Keys { token, app, read_at })
 }
 
 /// Its time ran out.

@@ -14,12 +14,10 @@ use crate::{
         Act, Disposition, Refusal,
         driver::{CallFailed, Calls},
     },
-    store::{ConnectionState, StoreError},
+    store::StoreError,
     target::{LogEntry, Settlement, State, Target},
 };
 
-/// How long the platform is asked before a person is.
-const PATIENCE: SignedDuration = SignedDuration::from_hours(24);
 /// How long after a question without an answer the next one follows.
 const AGAIN: SignedDuration = SignedDuration::from_mins(1);
 
@@ -59,8 +57,8 @@ impl Consumer {
         self.learn(work, &keys, &calls, failure.as_ref().map(|(error, disposition)| (*error, disposition)));
         let settlement = match said {
             Word::Found(published) => {
-                self.store.log(work.tenant, target.post, &found_entry(target, now)).await?;
-                Settlement::Published(published)
+                let line = found_entry(target, now);
+                return self.settle_with(work, target, Settlement::Published(published), Some(line)).await;
             }
             Word::Absent if now > target.not_after(work.post) => Settlement::Expired(hold::expired()),
             Word::Absent if target.attempts >= backoff::ATTEMPTS => {
@@ -68,7 +66,7 @@ impl Consumer {
             }
             Word::Absent => Settlement::Queued { reason: absent() },
             Word::Undecided(reason) => Settlement::NeedsReview(reason),
-            Word::NoAnswer(failure) => self.unanswered(work, &inquiry, &failure).await?,
+            Word::NoAnswer(failure) => self.unanswered(work, &inquiry, &failure, keys.read_at).await?,
         };
         self.settle(work, target, settlement).await
     }
@@ -78,19 +76,25 @@ impl Consumer {
         work: &Work<'_>,
         inquiry: &Inquiry<'_>,
         failure: &CallFailed,
+        seen_at: Timestamp,
     ) -> Result<Settlement, StoreError> {
         let reason = failure.refusal();
-        if failure.disposition() == Disposition::Reconnect {
-            let state = (ConnectionState::Reconnect, Some(&reason));
-            self.store.set_connection_state(work.tenant, work.spec.connection, state, self.clock.now()).await?;
-        }
-        Ok(ask_again(inquiry, reason, Timestamp::MIN))
+        let now = self.clock.now();
+        let earliest = match failure.disposition() {
+            Disposition::Reconnect => {
+                self.store.end_connection(work.tenant, work.spec.connection, (&reason, seen_at), now).await?;
+                Timestamp::MIN
+            }
+            Disposition::Retry(wait) => later(now, wait.unwrap_or_default()),
+            Disposition::Fail | Disposition::ReadBack | Disposition::Operator => Timestamp::MIN,
+        };
+        Ok(ask_again(inquiry, reason, earliest))
     }
 }
 
 /// The question stays open; after a day of that a person has to answer it.
 fn ask_again(inquiry: &Inquiry<'_>, reason: Refusal, earliest: Timestamp) -> Settlement {
-    if inquiry.age() > PATIENCE {
+    if inquiry.age() > backoff::PATIENCE {
         return Settlement::NeedsReview(reason);
     }
     Settlement::Unknown { until: later(inquiry.now, backoff::spread(AGAIN, inquiry.target)).max(earliest), reason }

@@ -113,9 +113,9 @@ impl Dispatcher {
                     return Ok(tick);
                 }
                 let page = self.store.due_targets(shard, until, PAGE).await?;
-                let sent = self.send_page(page.targets, now, &mut tick).await?;
-                // An index that lags shows again what has moved: without anything sent there is no use in reading on.
-                if page.more && sent {
+                let moved = self.send_page(page.targets, now, &mut tick).await;
+                // An index that lags shows again what has moved: without anything moved there is no use in reading on.
+                if page.more && moved {
                     unfinished.push(shard);
                 }
             }
@@ -124,23 +124,22 @@ impl Dispatcher {
         Ok(tick)
     }
 
-    /// Whether any was sent.
-    async fn send_page(&self, page: Vec<DueTarget>, now: Timestamp, tick: &mut Tick) -> Result<bool, StoreError> {
-        let before = tick.sent;
+    /// Whether any was sent and moved on.
+    async fn send_page(&self, page: Vec<DueTarget>, now: Timestamp, tick: &mut Tick) -> bool {
+        let mut moved = 0;
         let mut jobs = JoinSet::new();
-        let mut outcome = Ok(());
         for due in page {
             let overdue = now.duration_since(due.since()).as_secs();
             tick.oldest_overdue_seconds = tick.oldest_overdue_seconds.max(u64::try_from(overdue).unwrap_or(0));
             if jobs.len() >= AT_ONCE {
-                tick.take(jobs.join_next().await, &mut outcome);
+                moved += tick.take(jobs.join_next().await.as_ref());
             }
             jobs.spawn(send(self.store.clone(), self.queue.clone(), due, now));
         }
         while let Some(ended) = jobs.join_next().await {
-            tick.take(Some(ended), &mut outcome);
+            moved += tick.take(Some(&ended));
         }
-        outcome.map(|()| tick.sent > before)
+        moved > 0
     }
 }
 
@@ -148,26 +147,27 @@ impl Dispatcher {
 enum Sent {
     /// Its job is on its way.
     Yes,
+    /// Its job is on its way, and its entry stands where it stood: the next tick sends another.
+    AndNotMoved,
     /// The queue did not take it.
     No,
 }
 
 impl Tick {
-    fn take(
-        &mut self,
-        ended: Option<Result<Result<Sent, StoreError>, tokio::task::JoinError>>,
-        outcome: &mut Result<(), StoreError>,
-    ) {
-        match ended {
-            Some(Ok(Ok(Sent::Yes))) => self.sent += 1,
-            Some(Ok(Err(error))) => *outcome = Err(error),
-            Some(Ok(Ok(Sent::No)) | Err(_)) | None => {}
-        }
+    /// Counts what became of a target; how many entries moved.
+    fn take(&mut self, ended: Option<&Result<Sent, tokio::task::JoinError>>) -> u64 {
+        let (sent, moved) = match ended {
+            Some(Ok(Sent::Yes)) => (1, 1),
+            Some(Ok(Sent::AndNotMoved)) => (1, 0),
+            Some(Ok(Sent::No) | Err(_)) | None => (0, 0),
+        };
+        self.sent += sent;
+        moved
     }
 }
 
 /// Sends a job for a due target, and moves its entry on.
-async fn send(store: Store, queue: Queue, due: DueTarget, now: Timestamp) -> Result<Sent, StoreError> {
+async fn send(store: Store, queue: Queue, due: DueTarget, now: Timestamp) -> Sent {
     let target = &due.target;
     let at = due.since();
     let job = Job { tenant: due.tenant.id(), post: target.post, target: target.target, version: target.version };
@@ -175,8 +175,15 @@ async fn send(store: Store, queue: Queue, due: DueTarget, now: Timestamp) -> Res
     // Sent first, moved second: the other way round a crash in between would hide the target until `AGAIN` is over.
     if let Err(error) = queue.send(&job, delay).await {
         tracing::error!(error = %Chain(&error), "a due job could not be sent; the next tick tries again");
-        return Ok(Sent::No);
+        return Sent::No;
     }
     let next = at.max(now).saturating_add(AGAIN).unwrap_or(Timestamp::MAX);
-    store.postpone(&due, next).await.map(|_| Sent::Yes)
+    match store.postpone(&due, next).await {
+        Ok(_) => Sent::Yes,
+        Err(error) => {
+            // That one entry could not be moved does not keep all others from going out.
+            tracing::error!(error = %Chain(&error), "a due target was sent and its reminder not moved");
+            Sent::AndNotMoved
+        }
+    }
 }

@@ -70,13 +70,16 @@ impl Dispatcher {
             }
             let page = self.store.quiet_rows((segment, segments), quiet, after).await?;
             let mut strays: Vec<Job> = page.targets.iter().map(|(tenant, target)| claimed(*tenant, target)).collect();
-            strays.extend(self.unclaimed(page.posts).await?);
+            let unclaimed = self.unclaimed(page.posts).await;
+            strays.extend(unclaimed.strays);
             sweep.found += u64::try_from(strays.len()).unwrap_or(u64::MAX);
             let sent = self.queue.send_batch(&strays).await;
             sweep.sent += u64::try_from(sent.iter().filter(|sent| sent.is_ok()).count()).unwrap_or(u64::MAX);
             if let Some(Err(error)) = sent.iter().find(|sent| sent.is_err()) {
                 tracing::error!({ field::ERROR } = %crate::telemetry::Chain(error), "strays could not be sent");
             }
+            // What was found is on its way; of what could not be read, the next run's error tells as well.
+            unclaimed.outcome?;
             after = page.next;
             if after.is_none() {
                 sweep.finished = true;
@@ -86,7 +89,7 @@ impl Dispatcher {
     }
 
     /// The targets of these posts that have no row.
-    async fn unclaimed(&self, posts: Vec<(Tenant, Post)>) -> Result<Vec<Job>, StoreError> {
+    async fn unclaimed(&self, posts: Vec<(Tenant, Post)>) -> Unclaimed {
         let mut strays = Vec::new();
         let mut outcome = Ok(());
         let mut reads = JoinSet::new();
@@ -109,8 +112,14 @@ impl Dispatcher {
         while let Some(ended) = reads.join_next().await {
             take(Some(ended));
         }
-        outcome.map(|()| strays)
+        Unclaimed { strays, outcome }
     }
+}
+
+/// What was found before something could not be read.
+struct Unclaimed {
+    strays: Vec<Job>,
+    outcome: Result<(), StoreError>,
 }
 
 fn claimed(tenant: Tenant, target: &Target) -> Job {

@@ -12,7 +12,7 @@ use crate::{
     ids::ConnectionId,
     post::{MAX_TARGETS, Planned, TargetSpec},
     problem::{Code, Fault, Problem},
-    schedule::Schedule,
+    schedule::{self, Schedule},
     store::{Connection, ConnectionState, SavedDestination, Store},
     tenant::Tenant,
 };
@@ -121,7 +121,7 @@ fn schedule(schedule: Option<&Schedule>, now: Timestamp, faults: &mut Vec<Fault>
 
 fn not_after(text: Option<&str>, goes_out: Timestamp, faults: &mut Vec<Fault>) -> Option<Timestamp> {
     let pointer = "/not_after";
-    match text?.parse::<Timestamp>().map(to_the_millisecond) {
+    match schedule::instant(text?).map(to_the_millisecond) {
         Ok(at) if at > goes_out => Some(at),
         Ok(_) => {
             faults.push(Fault::new(pointer, "not_after.too_early", "It must lie after the time of the post."));

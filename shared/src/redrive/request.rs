@@ -9,6 +9,7 @@ use crate::{
     ids::{ConnectionId, PostId, TargetId},
     platform::Platform,
     problem::Fault,
+    schedule,
     store::DeadLetterFilter,
 };
 
@@ -131,10 +132,10 @@ fn understood(filter: RedriveFilter, faults: &mut Vec<Fault>) -> DeadLetterFilte
 
 fn instant(pointer: &str, code: &str, text: Option<&str>, faults: &mut Vec<Fault>) -> Option<Timestamp> {
     // To the millisecond, as it is stored and compared.
-    let parsed = text?.parse().and_then(|at: Timestamp| Timestamp::from_millisecond(at.as_millisecond()));
-    if parsed.is_err() {
+    let parsed = schedule::instant(text?).ok().and_then(|at| Timestamp::from_millisecond(at.as_millisecond()).ok());
+    if parsed.is_none() {
         let text = "Write a time with an offset, such as 2026-12-24T18:00:00+01:00.";
         faults.push(Fault::new(pointer, code, text));
     }
-    parsed.ok()
+    parsed
 }

@@ -195,20 +195,24 @@ impl<'a> Round<'a> {
             Word::Found(published) => Ok(Finding::Live(published)),
             Word::Absent => Ok(Finding::Free),
             Word::Undecided(reason) => Ok(Finding::Undecided(reason)),
-            Word::NoAnswer(failure) => self.unanswered(spec, &failure).await,
+            Word::NoAnswer(failure) => self.unanswered(spec, &failure, keys.read_at).await,
         }
     }
 
-    async fn unanswered(&self, spec: &TargetSpec, failure: &CallFailed) -> Result<Finding, StoreError> {
+    async fn unanswered(
+        &self,
+        spec: &TargetSpec,
+        failure: &CallFailed,
+        seen_at: Timestamp,
+    ) -> Result<Finding, StoreError> {
         let reason = failure.refusal();
         if failure.disposition() != Disposition::Reconnect {
             return Ok(Finding::Unasked(reason));
         }
         held(&self.working).insert(spec.connection, ConnectionState::Reconnect);
         if !self.dry_run {
-            let state = (ConnectionState::Reconnect, Some(&reason));
             let tenant = self.caller.tenant;
-            self.redriver.store.set_connection_state(tenant, spec.connection, state, self.now).await?;
+            self.redriver.store.end_connection(tenant, spec.connection, (&reason, seen_at), self.now).await?;
         }
         Ok(Finding::Stuck(Some(reason)))
     }
@@ -221,7 +225,7 @@ impl<'a> Round<'a> {
         }
         let redriver = self.redriver;
         let means = (&redriver.vault, &redriver.apps, &redriver.metrics);
-        let keys = Arc::new(hold::keys(means, self.caller.tenant, spec).await);
+        let keys = Arc::new(hold::keys(means, self.caller.tenant, spec, self.now).await);
         held(&self.keys).insert(place, keys.clone());
         keys
     }

@@ -81,6 +81,13 @@ pub struct Connection {
     /// When it was made.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
+    /// When its owner last connected it: what was learned before that says nothing about it.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub connected_at: Option<Timestamp>,
     /// When it last changed.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub updated_at: Timestamp,
@@ -249,7 +256,27 @@ impl Store {
         Ok(found)
     }
 
-    /// Records what a check, a refused call or a webhook told about a connection. A connection that was given up stays so.
+    /// Records that a connection needs its owner, by what was seen at `seen_at` with its tokens or heard from the platform;
+    /// and a line in its health log. A login after that has the last word: then nothing is recorded.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn end_connection(
+        &self,
+        tenant: Tenant,
+        id: ConnectionId,
+        (reason, seen_at): (&Refusal, Timestamp),
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let state = (ConnectionState::Reconnect, Some(reason));
+        if self.set_connection_state(tenant, id, (state.0, state.1, seen_at), now).await? {
+            self.log_health(tenant, id, state, now).await?;
+        }
+        Ok(())
+    }
+
+    /// Records what was learned about a connection at `seen_at`; `false` if it was given up, or made anew since then: it
+    /// stays as it is.
     ///
     /// # Errors
     /// The store did not answer.
@@ -257,9 +284,9 @@ impl Store {
         &self,
         tenant: Tenant,
         id: ConnectionId,
-        (state, reason): (ConnectionState, Option<&Refusal>),
+        (state, reason, seen_at): (ConnectionState, Option<&Refusal>, Timestamp),
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let sort = keys::connection(id);
         let mut builder = self
             .client
@@ -267,10 +294,14 @@ impl Store {
             .table_name(&self.table)
             .key("pk", text(keys::tenant(tenant)))
             .key("sk", text(&sort))
-            .condition_expression("attribute_exists(pk) AND #state <> :disconnected")
+            .condition_expression(
+                "attribute_exists(pk) AND #state <> :disconnected AND \
+                 (attribute_not_exists(connected_at) OR connected_at <= :seen_at)",
+            )
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":disconnected", to_attribute("state", &ConnectionState::Disconnected)?)
             .expression_attribute_values(":state", to_attribute("state", &state)?)
+            .expression_attribute_values(":seen_at", millis(seen_at))
             .expression_attribute_values(":now", millis(now));
         let mut sets = "SET #state = :state, checked_at = :now, updated_at = :now".to_owned();
         let mut removes = Vec::new();
@@ -293,7 +324,7 @@ impl Store {
             sets.push_str(" REMOVE ");
             sets.push_str(&removes.join(", "));
         }
-        self.conditional("record a connection's state", builder.update_expression(sets)).await.map(|_| ())
+        Ok(self.conditional("record a connection's state", builder.update_expression(sets)).await?.is_ok())
     }
 
     /// Records the last thing that the platform told about a connection.

@@ -6,9 +6,8 @@ use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 
 use super::{
-    DeadLetterCursor, Item, Page, Store, StoreError, from_row, keys, millis, number,
-    targets::{Change, REMINDER},
-    text, to_attribute, unavailable,
+    DeadLetterCursor, Item, Page, Store, StoreError, from_row, keys, millis, number, settlements::REMINDER,
+    targets::Change, text, to_attribute, unavailable,
 };
 use crate::{
     connector::{Act, Published, Refusal},

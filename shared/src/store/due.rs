@@ -61,8 +61,11 @@ impl Store {
         }
         let mut targets = Vec::new();
         while let Some(read) = reads.join_next().await {
-            if let Ok(read) = read {
-                targets.extend(read?);
+            match read {
+                Ok(Ok(target)) => targets.extend(target),
+                // Neither does one that cannot be had.
+                Ok(Err(error)) => tracing::error!(error = %Chain(&error), "a due target was passed over"),
+                Err(_) => {}
             }
         }
         targets.sort_by(|one: &DueTarget, other| one.entry.cmp(&other.entry));
@@ -150,7 +153,11 @@ impl Store {
         for entry in self.due(shard, until, limit).await? {
             let Some(item) = self.move_on(&entry, next, &entry.sk).await? else { continue };
             let Some(tenant) = tenant_of(&entry.pk) else { continue };
-            taken.push((tenant, from_row("connection", item)?));
+            match from_row("connection", item) {
+                Ok(connection) => taken.push((tenant, connection)),
+                // One row that cannot be read does not keep the others from being looked at.
+                Err(error) => tracing::error!(error = %Chain(&error), "a due connection was passed over"),
+            }
         }
         Ok(taken)
     }

@@ -42,15 +42,21 @@ pub(super) fn day(tenant: Tenant, at: Timestamp) -> String {
     format!("T#{}#DAY#{}", tenant.id(), at.to_zoned(TimeZone::UTC).date())
 }
 
-/// Sorts the targets of a day by post, the posts by time.
 /// The partition of targets that were begun on one day (UTC) and whose posts were accepted long before.
 pub(super) fn begun(tenant: Tenant, at: Timestamp) -> String {
     format!("T#{}#BEGUN#{}", tenant.id(), at.to_zoned(TimeZone::UTC).date())
 }
 
+/// Sorts the targets of a day by post, the posts by time.
 pub(super) fn target(created_at: Timestamp, post: PostId, target: TargetId) -> String {
     // Three digits keep t2 before t10.
     format!("{}{:03}", targets_of(created_at, post), target.index() + 1)
+}
+
+/// The target that a sort key names.
+pub(super) fn target_of(sort: &str) -> Option<TargetId> {
+    let (_, number) = sort.rsplit_once('#')?;
+    TargetId::at(number.parse::<usize>().ok()?.checked_sub(1)?)
 }
 
 /// What the sort keys of all targets of one post begin with.

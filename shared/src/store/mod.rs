@@ -29,6 +29,7 @@ mod reviews;
 mod rivals;
 mod said;
 mod sessions;
+mod settlements;
 mod sweep;
 mod targets;
 mod tenancy;
@@ -46,8 +47,9 @@ pub use reviews::{Review, Reviewed};
 pub use rivals::Rivals;
 pub use said::{Guard, Said};
 pub use sessions::Session;
+pub use settlements::Settled;
 pub use sweep::{Place, Quiet, QuietRows};
-pub use targets::{Cancellation, Settled};
+pub use targets::Cancellation;
 pub use tenancy::{ApiKey, TenantRow};
 
 /// The condition of a row that must be new.

@@ -346,7 +346,7 @@ impl Store {
 
 /// Whether DynamoDB refused because another transaction holds the row, or because this very one is still at work: the SDK
 /// sent it twice.
-fn is_conflict(code: &str) -> bool {
+pub(super) fn is_conflict(code: &str) -> bool {
     matches!(code, "TransactionConflictException" | "TransactionInProgressException")
 }
 

@@ -93,7 +93,11 @@ fn change(review: &Review<'_>) -> Result<Change, StoreError> {
     let mut change = Change::new(entry.state, resolved.at);
     change.set("fence", number(entry.fence));
     change.set("resolved", to_attribute("resolution", resolved)?);
-    change.remove(&["intent", "checkpoint", "owner"]);
+    change.remove(&["checkpoint", "owner"]);
+    // Without an id nobody could tell this post from another with the same words: the intent stays, and says that it is out.
+    if entry.state != State::Published || remote_id.is_some() {
+        change.remove(&["intent"]);
+    }
     if entry.state == State::Published {
         change.remove(&["reason"]);
         if let Some(remote_id) = remote_id {

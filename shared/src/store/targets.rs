@@ -1,4 +1,5 @@
-//! Targets: settled and cancelled by one conditional write each. (Claims are in `claims`, a person's answers in `reviews`.)
+//! Targets: what every change of one has in common, and calling one off. (Claims are in `claims`, ends of attempts in
+//! `settlements`, a person's answers in `reviews`.)
 
 use std::collections::HashMap;
 
@@ -6,26 +7,17 @@ use aws_sdk_dynamodb::{
     operation::update_item::{UpdateItemError, builders::UpdateItemFluentBuilder},
     types::{AttributeValue, ReturnValuesOnConditionCheckFailure},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::{Item, Store, StoreError, from_row, keys, millis, number, text, to_attribute, unavailable};
 use crate::{
-    connector::{Act, Checkpoint, Refusal},
+    connector::{Act, Refusal},
     defect::Defect,
     ids::{KeyId, PostId, TargetId},
     post::{Post, TargetSpec},
-    target::{Intent, Settlement, State, Target},
+    target::{State, Target},
     tenant::Tenant,
 };
-
-/// Whether a settlement was written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Settled {
-    /// It was.
-    Done,
-    /// The claim had passed to another in the meantime; nothing was written.
-    Lost,
-}
 
 /// What became of the wish to call a target off.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,125 +31,6 @@ pub enum Cancellation {
 }
 
 impl Store {
-    /// Stores what the connector must remember, and the intent where the next call publishes; [`Settled::Lost`] means
-    /// that the call must not be made.
-    ///
-    /// # Errors
-    /// The store did not answer: the call must not be made either.
-    pub async fn record_step(
-        &self,
-        tenant: Tenant,
-        claimed: &Target,
-        checkpoint: &Checkpoint,
-        intent: Option<&Intent>,
-    ) -> Result<Settled, StoreError> {
-        let (set_intent, intent) = match intent {
-            Some(intent) => (", intent = :intent", Some(to_attribute("intent", intent)?)),
-            None => ("", None),
-        };
-        let mut builder = self
-            .update_claimed(tenant, claimed)
-            .update_expression(format!("SET checkpoint = :checkpoint{set_intent}"))
-            .expression_attribute_values(":checkpoint", to_attribute("checkpoint", checkpoint)?);
-        if let Some(intent) = intent {
-            builder = builder.expression_attribute_values(":intent", intent);
-        }
-        Ok(match self.conditional("record a step", builder).await? {
-            Ok(_) => Settled::Done,
-            Err(_) => Settled::Lost,
-        })
-    }
-
-    /// Writes how an attempt ended. A claim that has passed to another writes nothing.
-    ///
-    /// # Errors
-    /// The store did not answer; the target stays as it was until its lease ends.
-    pub async fn settle(
-        &self,
-        tenant: Tenant,
-        claimed: &Target,
-        settlement: &Settlement,
-        now: Timestamp,
-    ) -> Result<Settled, StoreError> {
-        let mut change = Change::new(settlement.state(), now);
-        let sort = keys::target(claimed.created_at, claimed.post, claimed.target);
-        match settlement {
-            Settlement::Published(published) => {
-                change.set("remote_id", text(&published.remote_id));
-                if let Some(url) = &published.url {
-                    change.set("url", text(url));
-                }
-                change.remove(&["intent", "checkpoint", "reason"]);
-            }
-            Settlement::Waiting { checkpoint, publish_answered, needs_owner, .. } => {
-                if *needs_owner {
-                    change.set("attention_group", text(keys::held(tenant, claimed.connection)));
-                    change.set("attention_at", text(keys::at(now, &sort)));
-                }
-                if checkpoint.0.is_empty() {
-                    change.remove(&["checkpoint"]);
-                } else {
-                    change.set("checkpoint", to_attribute("checkpoint", checkpoint)?);
-                }
-                change.set("attempts", number(claimed.attempts.saturating_sub(1)));
-                if *publish_answered && !Defect::ForgetsAnsweredPublishes.is_present() {
-                    change.set("intent.answered", AttributeValue::Bool(true));
-                } else {
-                    change.remove(&["intent"]);
-                }
-            }
-            Settlement::Retrying { .. } if Defect::ForgetsAnsweredPublishes.is_present() => {
-                change.remove(&["intent", "checkpoint"]);
-            }
-            // What was prepared is still there: the next attempt goes on from it.
-            Settlement::Retrying { .. } => change.remove(&["intent"]),
-            Settlement::Expired(_) | Settlement::Queued { .. } => change.remove(&["intent", "checkpoint"]),
-            // From here on only the platform's own word counts, or a person's.
-            Settlement::Unknown { .. } | Settlement::NeedsReview(_) if claimed.publish_answered() => {
-                change.remove(&["intent.answered"]);
-            }
-            Settlement::Unknown { .. } | Settlement::NeedsReview(_) => {}
-            Settlement::Failed(_) => {
-                change.set("attention_group", text(keys::dead_letters(tenant)));
-                change.set("attention_at", text(keys::at(now, &sort)));
-                // The intent stays, and what the publish had remembered with it: whoever sends the target back to work must
-                // ask the platform first.
-            }
-        }
-        if let Some(reason) = settlement.reason() {
-            change.set("reason", to_attribute("reason", reason)?);
-        }
-        // What goes on by itself is looked at again, in case that its message is lost.
-        let goes_on = match settlement {
-            Settlement::Queued { .. } => Some(now),
-            Settlement::Waiting { .. }
-            | Settlement::Retrying { .. }
-            | Settlement::Unknown { .. }
-            | Settlement::Published(_)
-            | Settlement::NeedsReview(_)
-            | Settlement::Failed(_)
-            | Settlement::Expired(_) => settlement.until(),
-        };
-        if let Some(until) = goes_on.filter(|_| !Defect::ForgetsReminders.is_present()) {
-            change.set("not_before", millis(until));
-            change.set("due_shard", text(keys::due_targets(claimed.post)));
-            // What waits longer than a message can is sent by dispatch alone, and then in time.
-            let travels = until.duration_since(now) <= LONGEST_MESSAGE_WAIT;
-            let due_at = if travels { until.saturating_add(REMINDER).unwrap_or(until) } else { until };
-            change.set("due_at", text(keys::at(due_at, &sort)));
-        }
-        let builder = change.apply(self.update_claimed(tenant, claimed));
-        match self.conditional("settle a target", builder).await? {
-            Ok(_) => Ok(Settled::Done),
-            Err(item) => {
-                // The SDK may have sent it twice: then it stands as we wanted it, under our own claim.
-                let found: Target = from_row("target", item)?;
-                let written = found.fence == claimed.fence && found.state == settlement.state();
-                Ok(if written { Settled::Done } else { Settled::Lost })
-            }
-        }
-    }
-
     /// Calls a target off, if nothing is at work on it and nothing may be out.
     ///
     /// # Errors
@@ -225,20 +98,6 @@ impl Store {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
     }
 
-    /// An update that only the holder of the claim can make.
-    fn update_claimed(&self, tenant: Tenant, claimed: &Target) -> UpdateItemFluentBuilder {
-        let mut condition = "fence = :fence AND #state IN (:held_running, :held_unknown)".to_owned();
-        if Defect::IgnoresTheFence.is_present() {
-            condition.push_str(" OR attribute_exists(pk)");
-        }
-        self.update_target(tenant, claimed.created_at, claimed.post, claimed.target)
-            .condition_expression(condition)
-            .expression_attribute_names("#state", "state")
-            .expression_attribute_values(":fence", number(claimed.fence))
-            .expression_attribute_values(":held_running", text(State::Running.name()))
-            .expression_attribute_values(":held_unknown", text(State::Unknown.name()))
-    }
-
     /// Sends a conditional update: the new row, or the row that stood in its way.
     pub(super) async fn conditional(
         &self,
@@ -256,12 +115,6 @@ impl Store {
         }
     }
 }
-
-/// How long after a target's time its reminder stands, which dispatch sees 90 s ahead: so a minute after it. The message that
-/// was sent along should have done its work by then; the reminder is for the case that it was lost.
-pub(super) const REMINDER: SignedDuration = SignedDuration::from_secs(150);
-/// The longest wait that a message can carry.
-const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
 
 /// One update expression in the making: every change sets the state and its time, and lifts the lease.
 pub(super) struct Change {
@@ -286,7 +139,7 @@ impl Change {
         self.removes.extend(names);
     }
 
-    fn apply(self, builder: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
+    pub(super) fn apply(self, builder: UpdateItemFluentBuilder) -> UpdateItemFluentBuilder {
         self.apply_with(builder, "")
     }
 

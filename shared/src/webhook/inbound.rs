@@ -9,7 +9,7 @@ use crate::{
     consume::Message,
     platform::Platform,
     queue::InboundMessage,
-    store::{ConnectionState, HookEvent, LastEvent, Receipt, Store, StoreError},
+    store::{HookEvent, LastEvent, Receipt, Store, StoreError},
     telemetry::Chain,
 };
 
@@ -77,9 +77,9 @@ impl Inbound {
             // Every write here may be made twice, so that a crash between two of them loses neither.
             self.store.set_last_event(tenant, connection, &last).await?;
             if event.kind == WebhookKind::ConnectionRevoked {
-                let reason = revoked();
-                let state = (ConnectionState::Reconnect, Some(&reason));
-                self.store.set_connection_state(tenant, connection, state, self.clock.now()).await?;
+                // Deliveries are late and repeated: one of before the last login is about the grant that this login renewed.
+                let seen_at = event.occurred_at.unwrap_or(delivery.received_at).min(delivery.received_at);
+                self.store.end_connection(tenant, connection, (&revoked(), seen_at), self.clock.now()).await?;
             }
             let receipt = self.store.put_tenant_event(tenant, (platform, connection), &last, &event.dedupe_key).await?;
             if receipt == Receipt::New {

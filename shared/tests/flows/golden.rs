@@ -183,7 +183,7 @@ async fn settle(store: &Store, tenant: Tenant, index: usize, end: Option<Settlem
     };
     let Claim::Won(claimed) = store.claim(tenant, &request).await.unwrap() else { panic!("not won") };
     if let Some(end) = end {
-        store.settle(tenant, &claimed, &end, now()).await.unwrap();
+        store.settle(tenant, &claimed, (&end, None), now()).await.unwrap();
     }
 }
 

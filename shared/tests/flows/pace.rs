@@ -161,6 +161,24 @@ async fn f40_at_a_platform_with_limits_less_than_one_call_in_a_hundred_is_refuse
 }
 
 #[tokio::test]
+async fn f40_a_throttle_that_names_no_time_is_waited_for_patiently_and_costs_no_post() {
+    let (world, calls) = counted().await;
+    let connection = world.connected().await;
+    world.simulator.facebook().add_fault(Fault::error(32, None).on_page(seed::BAKERY));
+    let ids = accept_many(&world, &connection, 1).await;
+    // The four attempts are made quickly; from then on it is asked every few minutes.
+    pass(&world, 5, 60).await;
+    assert_eq!(states(&world, &ids).await, [("waiting".to_owned(), 1)].into());
+    assert_eq!(calls.calls(), 4);
+    pass(&world, 60, 3_600).await;
+    assert!((12..=17).contains(&calls.calls()), "{} calls", calls.calls());
+    world.simulator.facebook().clear_faults();
+    pass(&world, 60, 600).await;
+    assert_eq!(states(&world, &ids).await, [("published".to_owned(), 1)].into());
+    assert_eq!(world.page().len(), 1);
+}
+
+#[tokio::test]
 async fn f41_a_cap_is_waited_for_and_the_end_of_the_post_comes_first() {
     let (world, calls) = counted().await;
     let connection = world.connected().await;

@@ -138,7 +138,7 @@ async fn f64_a_target_of_a_thousand_attempts_stays_small() {
             needs_owner: false,
             reason: Some(reason.clone()),
         };
-        assert_eq!(world.store.settle(tenant, &claimed, &end, now).await.unwrap(), Settled::Done);
+        assert_eq!(world.store.settle(tenant, &claimed, (&end, None), now).await.unwrap(), Settled::Done);
         world.clock.advance(SignedDuration::from_secs(1));
     }
     let mut lines = tokio::task::JoinSet::new();

@@ -163,6 +163,42 @@ async fn f46_two_unknown_posts_of_ours_with_the_same_words_are_left_to_a_person(
 }
 
 #[tokio::test]
+async fn f46_a_post_that_a_person_saw_and_gave_no_id_of_is_not_taken_for_its_twin() {
+    let world = World::start().await;
+    world.simulator.facebook().set_refuse_duplicates(false);
+    let connection = world.connected().await;
+    let body = json!({ "content": { "text": "twins" }, "targets": [{ "connection": connection }] });
+    let send = async |kind| {
+        world.simulator.facebook().add_fault(Fault::new(kind).on_edge("POST", "feed").times(1));
+        let id = world.create(&body).await.unwrap()["id"].as_str().unwrap().to_owned();
+        world.drain().await;
+        id
+    };
+    let wait = async || {
+        world.advance(40);
+        world.dispatcher.tick().await.unwrap();
+        world.drain().await;
+    };
+    // The first one is out and the second one is not, which only a person can tell.
+    let (first, second) = (send(FaultKind::LostAnswer).await, send(FaultKind::Status500Before).await);
+    wait().await;
+    for (id, answer) in [(&first, "published"), (&second, "not_published")] {
+        assert_eq!(world.post(id).await["state"], "needs_review");
+        let path = format!("/v1/posts/{id}/targets/t1/resolve");
+        let said = json!({ "as": answer });
+        let request = world.request("POST /v1/posts/{post}/targets/{target}/resolve", &path, &said);
+        assert_eq!(world.reader.handle(request).await.unwrap().status, 200);
+    }
+    wait().await;
+    assert_eq!((world.state(&first).await.as_str(), world.state(&second).await.as_str()), ("published", "published"));
+    // Nothing of the third one is out. What the Page shows beside the second one is the first one.
+    let third = send(FaultKind::Status500Before).await;
+    wait().await;
+    assert_eq!(world.state(&third).await, "needs_review");
+    assert_eq!(world.page().len(), 2);
+}
+
+#[tokio::test]
 async fn a_read_back_that_finds_no_answer_keeps_asking_and_ends_with_a_person() {
     let world = World::start().await;
     let id = accept(&world, "who knows").await;

@@ -38,7 +38,7 @@ async fn leave_to_a_person(tenant: &Tenant<'_>, post: &str) {
     let request = ClaimRequest { post: &post, target, spec, owner: "tomorrow", now, lease_until: now, intent: None };
     let Claim::Won(target) = store.claim(tenant.id, &request).await.unwrap() else { panic!("not claimed") };
     let reason = Refusal::ours("read_back.undecided", Act::EndUser, "Look at the account.");
-    let settled = store.settle(tenant.id, &target, &Settlement::NeedsReview(reason), now).await.unwrap();
+    let settled = store.settle(tenant.id, &target, (&Settlement::NeedsReview(reason), None), now).await.unwrap();
     assert_eq!(settled, Settled::Done);
 }
 

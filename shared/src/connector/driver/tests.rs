@@ -245,12 +245,13 @@ async fn a_call_gets_what_is_left_of_the_budget_up_to_a_limit() {
     assert_eq!(*bench.wire.deadlines.lock().unwrap(), [Duration::from_secs(3)]);
 }
 
+#[rstest]
+#[case::usage("x-business-use-case-usage", r#"{"1":[{"estimated_time_to_regain_access":7}]}"#)]
+#[case::the_header_that_is_the_same_everywhere("retry-after", "420")]
 #[tokio::test]
-async fn usage_on_any_answer_is_fed_out() {
+async fn f40_a_wait_that_any_answer_asks_for_is_fed_out(#[case] name: &'static str, #[case] value: &'static str) {
     let mut answered = answer(200, r#"{"id":"100_5"}"#).unwrap();
-    let usage = r#"{"1":[{"estimated_time_to_regain_access":7}]}"#;
-    let name = HeaderName::from_static("x-business-use-case-usage");
-    answered.headers.insert(name, HeaderValue::from_static(usage));
+    answered.headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     let mut bench = bench(vec![Ok(answered)]);
     let connector = facebook();
     let first = FirstStep::plan(&connector, &post(), &Checkpoint::default()).unwrap();

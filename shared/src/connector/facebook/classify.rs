@@ -6,7 +6,7 @@
 use serde_json::Value;
 
 use super::{meta_id, usage};
-use crate::connector::{Act, Answer, ConnectorError, Refusal};
+use crate::connector::{Act, Answer, ConnectorError, Refusal, retry_after::retry_after};
 
 /// What a (code, subcode) stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -189,7 +189,10 @@ fn error(meaning: Meaning, platform_code: Option<String>, trace_id: Option<Strin
     let refusal = refusal(meaning, platform_code, trace_id);
     match meaning.kind {
         Kind::Dead => ConnectorError::Unauthorized(refusal),
-        Kind::Throttled => ConnectorError::RateLimited { refusal, retry_after: usage::wait(&answer.headers) },
+        Kind::Throttled => {
+            let asked = usage::wait(&answer.headers).max(retry_after(&answer.headers));
+            ConnectorError::RateLimited { refusal, retry_after: asked }
+        }
         Kind::Failed => ConnectorError::Unavailable(refusal),
         Kind::Never => ConnectorError::Rejected(refusal),
         Kind::PerhapsOut => ConnectorError::Ambiguous(refusal),

@@ -1,5 +1,5 @@
-//! How much of its quotas the platform says we have used. Meta sends no `Retry-After`: percentages and minutes, as JSON
-//! in headers.
+//! How much of its quotas the platform says we have used. Meta documents no `Retry-After`: percentages and minutes, as
+//! JSON in headers.
 
 use http::HeaderMap;
 use jiff::SignedDuration;

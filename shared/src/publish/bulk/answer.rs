@@ -89,6 +89,18 @@ impl Results {
         Weight::Fits
     }
 
+    /// A post that was looked up, and for which no room was kept.
+    pub(super) fn accept_found(&mut self, index: usize, accepted: &Accepted) {
+        match self.weigh(&PostView::accepted(&accepted.post)) {
+            Weight::Fits => self.accept(index, accepted),
+            Weight::TooMuch => {
+                let text =
+                    "It was accepted before, and the answer has no room for it: send this post in another request.";
+                self.refuse(index, Problem::new(Code::BodyTooLarge, text));
+            }
+        }
+    }
+
     pub(super) fn accept(&mut self, index: usize, accepted: &Accepted) {
         self.accepted += 1;
         self.replayed += usize::from(accepted.replayed);

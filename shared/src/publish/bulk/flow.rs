@@ -92,6 +92,8 @@ enum Done {
     Sent(Vec<Item>, Vec<(usize, Problem)>),
     /// It has come to its end.
     Ended(usize, Result<Accepted, Problem>),
+    /// It was accepted before, or not.
+    Found(usize, Result<Accepted, Problem>),
 }
 
 /// Everything on its way.
@@ -266,7 +268,7 @@ impl Flow {
         let (publisher, caller) = (Arc::clone(&self.publisher), self.caller);
         self.tasks.spawn(async move {
             let Lookup { index, id, fingerprint, problem } = lookup;
-            Done::Ended(index, publisher.replay_or(&caller, id, &fingerprint, problem).await)
+            Done::Found(index, publisher.replay_or(&caller, id, &fingerprint, problem).await)
         });
     }
 
@@ -294,7 +296,8 @@ impl Flow {
                 }
             }
             Done::Ended(index, Ok(accepted)) => results.accept(index, &accepted),
-            Done::Ended(index, Err(problem)) => results.refuse(index, problem),
+            Done::Found(index, Ok(accepted)) => results.accept_found(index, &accepted),
+            Done::Ended(index, Err(problem)) | Done::Found(index, Err(problem)) => results.refuse(index, problem),
         }
     }
 }
