@@ -11,6 +11,10 @@ use shared::connector::{Answer, Body, Request};
 
 use crate::{oracle::Publication, platforms::later};
 
+/// What says this is accepted and worked on for longer than anybody waits.
+pub const ENDLESS: &str = "the endless one";
+const FOR_EVER: i64 = 30 * 24 * 3_600;
+
 /// How long a container can be published.
 const EXPIRES: i64 = 24 * 3_600;
 
@@ -124,6 +128,7 @@ impl Model {
     /// From here on it goes out by itself.
     fn accept(&mut self, destination: &str, text: String, now: Timestamp) -> Outcome {
         let (works, lag) = (self.random.i64(0..90), self.random.i64(0..15));
+        let works = if text == ENDLESS { FOR_EVER } else { works };
         let id = self.add('v', destination, text.clone(), now, works);
         let remote_id = format!("{destination}-{id}");
         if let Some(thing) = self.things.get_mut(&id) {

@@ -7,6 +7,7 @@ use shared::defect::Defect;
 use simulation::{
     defects, enumerate,
     fault::{Fault, Mishap},
+    model,
     scenario::{Scenario, Way},
     seeds::{self, Seeds},
 };
@@ -57,6 +58,19 @@ fn f13_f23_f66_thousands_of_histories_keep_every_promise() {
     let decisions = totals.decisions;
     assert!(decisions.edited > 20 && decisions.resolved > 20 && decisions.redriven > 20, "{decisions:?}");
     assert!(totals.unknowns.0 > 100 && totals.publications > SEEDS, "{totals}");
+}
+
+#[test]
+fn f39_what_a_platform_never_finishes_is_watched_for_a_day_and_then_left_to_a_person() {
+    let mut scenario = Scenario::single(Way::Polled, Vec::new());
+    scenario.wishes[0].text = model::ENDLESS.into();
+    let outcome = simulation::play(&scenario, false).unwrap();
+    assert_eq!(outcome.violations, Vec::<String>::new());
+    // The person sees it at the account.
+    assert_eq!((outcome.publications, outcome.decisions.resolved), (1, 1));
+    assert_eq!(outcome.states, [("published".to_owned(), 1)].into());
+    let hours = outcome.virtual_time.as_secs() / 3_600;
+    assert!((24..27).contains(&hours), "{hours} h");
 }
 
 #[test]
