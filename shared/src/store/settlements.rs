@@ -241,14 +241,5 @@ fn change(tenant: Tenant, claimed: &Target, settlement: &Settlement, now: Timest
 
 /// When what goes on by itself is looked at again, in case that its message is lost.
 fn goes_on_at(settlement: &Settlement, now: Timestamp) -> Option<Timestamp> {
-    match settlement {
-        Settlement::Queued { .. } => Some(now),
-        Settlement::Waiting { .. }
-        | Settlement::Retrying { .. }
-        | Settlement::Unknown { .. }
-        | Settlement::Published(_)
-        | Settlement::NeedsReview(_)
-        | Settlement::Failed(_)
-        | Settlement::Expired(_) => settlement.until(),
-    }
+    settlement.until().or_else(|| matches!(settlement, Settlement::Queued { .. }).then_some(now))
 }

@@ -195,15 +195,12 @@ impl Vault {
         destination: &str,
         purpose: Purpose,
     ) -> Result<AccessToken, VaultError> {
-        let tenant = tenant.id();
-        let row = Row { tenant, connection, field: Field::Destination(destination) };
-        let item = match self.read(&row, false).await {
+        let row = Row { tenant: tenant.id(), connection, field: Field::Destination(destination) };
+        match self.read_destination(&row, false, purpose).await {
             // A post fails for good because of this: it must be so now, and not have been so a moment ago.
-            Err(VaultError::NotFound) => self.read(&row, true).await?,
-            read => read?,
-        };
-        let plain = self.open(&row, &item, purpose).await?;
-        Ok(contents::read_destination(&plain)?)
+            Err(VaultError::NotFound) => self.read_destination(&row, true, purpose).await,
+            read => read,
+        }
     }
 
     /// The same as of now, whatever was written a moment ago: a read of twice the price.
@@ -217,10 +214,18 @@ impl Vault {
         destination: &str,
         purpose: Purpose,
     ) -> Result<AccessToken, VaultError> {
-        let tenant = tenant.id();
-        let row = Row { tenant, connection, field: Field::Destination(destination) };
-        let item = self.read(&row, true).await?;
-        let plain = self.open(&row, &item, purpose).await?;
+        let row = Row { tenant: tenant.id(), connection, field: Field::Destination(destination) };
+        self.read_destination(&row, true, purpose).await
+    }
+
+    async fn read_destination(
+        &self,
+        row: &Row<'_>,
+        consistent: bool,
+        purpose: Purpose,
+    ) -> Result<AccessToken, VaultError> {
+        let item = self.read(row, consistent).await?;
+        let plain = self.open(row, &item, purpose).await?;
         Ok(contents::read_destination(&plain)?)
     }
 

@@ -21,6 +21,14 @@ async fn settle(world: &World) {
     }
 }
 
+/// Accepts a post and works it off, while the platform answers the one call to its feed with `kind`; says the post's id.
+async fn send_into(kind: FaultKind, world: &World, body: &serde_json::Value) -> String {
+    world.simulator.facebook().add_fault(Fault::new(kind).on_edge("POST", "feed").times(1));
+    let id = world.create(body).await.unwrap()["id"].as_str().unwrap().to_owned();
+    world.drain().await;
+    id
+}
+
 #[tokio::test]
 async fn f34_f35_a_lost_answer_is_read_back_and_the_post_is_out_once() {
     for kind in
@@ -103,9 +111,7 @@ async fn f35_two_posts_of_ours_with_the_same_words_are_told_apart() {
     world.simulator.facebook().set_refuse_duplicates(false);
     let connection = world.connected().await;
     let body = json!({ "content": { "text": "again" }, "targets": [{ "connection": connection }] });
-    world.simulator.facebook().add_fault(Fault::new(FaultKind::Status500Before).on_edge("POST", "feed").times(1));
-    let first = world.create(&body).await.unwrap()["id"].as_str().unwrap().to_owned();
-    world.drain().await;
+    let first = send_into(FaultKind::Status500Before, &world, &body).await;
     let second = world.create(&body).await.unwrap()["id"].as_str().unwrap().to_owned();
     world.drain().await;
     assert_eq!(world.post(&second).await["state"], "published");
@@ -131,9 +137,7 @@ async fn f46_a_post_that_was_accepted_days_before_it_went_out_is_not_taken_for_a
     assert_eq!(world.post(&planned).await["state"], "published");
     // It has just settled when another of the same words is answered with a 500, and nothing of that one is out.
     world.advance(1);
-    world.simulator.facebook().add_fault(Fault::new(FaultKind::Status500Before).on_edge("POST", "feed").times(1));
-    let second = world.create(&now).await.unwrap()["id"].as_str().unwrap().to_owned();
-    world.drain().await;
+    let second = send_into(FaultKind::Status500Before, &world, &now).await;
     settle(&world).await;
     let (first, second) = (world.post(&planned).await, world.post(&second).await);
     assert_eq!((second["state"].as_str(), world.page().len()), (Some("published"), 2), "{second:#}");
@@ -147,13 +151,9 @@ async fn f46_two_unknown_posts_of_ours_with_the_same_words_are_left_to_a_person(
     let connection = world.connected().await;
     let body = json!({ "content": { "text": "twins" }, "targets": [{ "connection": connection }] });
     // One goes out and one does not, and nobody sees which.
-    for kind in [FaultKind::LostAnswer, FaultKind::Status500Before] {
-        world.simulator.facebook().add_fault(Fault::new(kind).on_edge("POST", "feed").times(1));
-    }
     let mut ids = Vec::new();
-    for _ in 0..2 {
-        ids.push(world.create(&body).await.unwrap()["id"].as_str().unwrap().to_owned());
-        world.drain().await;
+    for kind in [FaultKind::LostAnswer, FaultKind::Status500Before] {
+        ids.push(send_into(kind, &world, &body).await);
     }
     settle(&world).await;
     for id in ids {
@@ -168,19 +168,14 @@ async fn f46_a_post_that_a_person_saw_and_gave_no_id_of_is_not_taken_for_its_twi
     world.simulator.facebook().set_refuse_duplicates(false);
     let connection = world.connected().await;
     let body = json!({ "content": { "text": "twins" }, "targets": [{ "connection": connection }] });
-    let send = async |kind| {
-        world.simulator.facebook().add_fault(Fault::new(kind).on_edge("POST", "feed").times(1));
-        let id = world.create(&body).await.unwrap()["id"].as_str().unwrap().to_owned();
-        world.drain().await;
-        id
-    };
     let wait = async || {
         world.advance(40);
         world.dispatcher.tick().await.unwrap();
         world.drain().await;
     };
     // The first one is out and the second one is not, which only a person can tell.
-    let (first, second) = (send(FaultKind::LostAnswer).await, send(FaultKind::Status500Before).await);
+    let first = send_into(FaultKind::LostAnswer, &world, &body).await;
+    let second = send_into(FaultKind::Status500Before, &world, &body).await;
     wait().await;
     for (id, answer) in [(&first, "published"), (&second, "not_published")] {
         assert_eq!(world.post(id).await["state"], "needs_review");
@@ -192,7 +187,7 @@ async fn f46_a_post_that_a_person_saw_and_gave_no_id_of_is_not_taken_for_its_twi
     wait().await;
     assert_eq!((world.state(&first).await.as_str(), world.state(&second).await.as_str()), ("published", "published"));
     // Nothing of the third one is out. What the Page shows beside the second one is the first one.
-    let third = send(FaultKind::Status500Before).await;
+    let third = send_into(FaultKind::Status500Before, &world, &body).await;
     wait().await;
     assert_eq!(world.state(&third).await, "needs_review");
     assert_eq!(world.page().len(), 2);
