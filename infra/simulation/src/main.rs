@@ -139,10 +139,7 @@ fn all_defects(most: u64) -> Result<bool, Failure> {
         let found = defects::find(defect, most)?;
         all &= found.is_some();
         tell(&match found {
-            Some(found) => {
-                let first = found.violations.first().map_or("", String::as_str);
-                format!("{defect:?}: found by seed {}: {first}", found.seeds)
-            }
+            Some(found) => format!("{defect:?}: found by seed {}: {}", found.seeds, found.violation),
             None => format!("{defect:?}: NOT FOUND in {most} seeds"),
         });
     }
