@@ -29,7 +29,7 @@ pub const fn shown_by(defect: Defect) -> (&'static str, &'static str) {
         Defect::IgnoresTheFence => ("I5", "went from Some(\"published\") to"),
         Defect::TakesTheNewestPost => ("I3", "which does not say that"),
         Defect::IgnoresNotAfter => ("I4", "too late"),
-        Defect::PublishesWithoutIntent => ("I2", "is said to be failed and is out"),
+        Defect::PublishesWithoutIntent => ("I2", "and is out"),
         Defect::ForgetsReminders => ("I13", "nothing reminds of it"),
         Defect::MistakesOwnPosts => ("I3", "two targets are said to be"),
         Defect::CancelsRunningTargets => ("I5", "went from Some(\"running\") to \"cancelled\""),
