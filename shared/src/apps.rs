@@ -6,7 +6,6 @@
 
 use std::{collections::BTreeMap, error::Error, fmt, sync::Arc};
 
-use aws_lc_rs::hmac;
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer};
@@ -15,6 +14,7 @@ use tokio::sync::Mutex;
 use crate::{
     aws::Failure,
     clock::Clock,
+    hmac,
     platform::Platform,
     secret::{AppCredentials, AppSecret, VerifyToken},
     telemetry::Chain,
@@ -280,15 +280,13 @@ impl SigningKey {
     /// The key made of `secret`; `None` if it is too short to be one.
     #[must_use]
     pub fn from_secret(secret: &str) -> Option<Self> {
-        (secret.len() >= SHORTEST_SIGNING_KEY).then(|| Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes())))
+        (secret.len() >= SHORTEST_SIGNING_KEY).then(|| Self(hmac::Key::new(secret.as_bytes())))
     }
 
     /// The signature of `message` for one use, named by `context`: what was signed for another use does not verify.
     #[must_use]
     pub fn sign(&self, context: &str, message: &[u8]) -> [u8; 32] {
-        let mut signature = [0; 32];
-        signature.copy_from_slice(hmac::sign(&self.0, &framed(context, message)).as_ref());
-        signature
+        self.0.sign(&framed(context, message))
     }
 
     /// Checks a signature, in a time that does not tell where it differs.
@@ -296,7 +294,7 @@ impl SigningKey {
     /// # Errors
     /// It was made with another key, for another use or over another message.
     pub fn verify(&self, context: &str, message: &[u8], signature: &[u8]) -> Result<(), BadSignature> {
-        hmac::verify(&self.0, &framed(context, message), signature).map_err(|_| BadSignature)
+        self.0.verify(&framed(context, message), signature).map_err(|_| BadSignature)
     }
 }
 

@@ -17,6 +17,7 @@ pub mod content;
 pub mod defect;
 pub mod dispatch;
 pub mod health;
+mod hmac;
 pub mod http;
 pub mod ids;
 pub mod limit;

@@ -14,10 +14,10 @@
 //! answer is the same [`Unreadable`]: which check failed is nobody's business.
 
 use aws_lc_rs::{
-    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey},
+    aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey, Tag},
     constant_time::verify_slices_are_equal,
     error::Unspecified,
-    hkdf::{HKDF_SHA256, KeyType, Salt},
+    hkdf::{HKDF_SHA256, KeyType, Prk, Salt},
     rand,
 };
 use zeroize::Zeroizing;
@@ -49,13 +49,13 @@ impl DataKey {
     }
 
     /// The key for one message, and what proves that it is the right one.
-    fn derive(&self, salt: &[u8]) -> Result<(RandomizedNonceKey, [u8; COMMITMENT]), Unspecified> {
-        let secret = Salt::new(HKDF_SHA256, salt).extract(self.0.as_slice());
+    fn derive(&self, salt: &[u8]) -> Result<(MessageKey, [u8; COMMITMENT]), Unspecified> {
+        let secret = extract(self.0.as_slice(), salt);
         let mut key = Zeroizing::new([0; 32]);
-        secret.expand(&[KEY_INFO], Length(key.len()))?.fill(key.as_mut_slice())?;
+        expand(&secret, KEY_INFO, key.as_mut_slice())?;
         let mut commitment = [0; COMMITMENT];
-        secret.expand(&[COMMITMENT_INFO], Length(COMMITMENT))?.fill(&mut commitment)?;
-        Ok((RandomizedNonceKey::new(&AES_256_GCM, key.as_slice())?, commitment))
+        expand(&secret, COMMITMENT_INFO, &mut commitment)?;
+        Ok((MessageKey::new(key.as_slice())?, commitment))
     }
 }
 
@@ -65,11 +65,44 @@ impl std::fmt::Debug for DataKey {
     }
 }
 
+/// The first half of HKDF-SHA256.
+fn extract(key: &[u8], salt: &[u8]) -> Prk {
+    Salt::new(HKDF_SHA256, salt).extract(key)
+}
+
+/// The second half: fills `output` for one use, named by `info`.
+fn expand(secret: &Prk, info: &[u8], output: &mut [u8]) -> Result<(), Unspecified> {
+    secret.expand(&[info], Length(output.len()))?.fill(output)
+}
+
 struct Length(usize);
 
 impl KeyType for Length {
     fn len(&self) -> usize {
         self.0
+    }
+}
+
+/// AES-256-GCM with the key of one message. The cipher itself chooses the nonce, so none can be given twice.
+struct MessageKey(RandomizedNonceKey);
+
+impl MessageKey {
+    fn new(key: &[u8]) -> Result<Self, Unspecified> {
+        RandomizedNonceKey::new(&AES_256_GCM, key).map(Self)
+    }
+
+    /// Turns `text` into ciphertext, which opens with the nonce and the tag that are given back.
+    fn encrypt(&self, data: &[u8], text: &mut [u8]) -> Result<(Nonce, Tag), Unspecified> {
+        self.0.seal_in_place_separate_tag(Aad::from(data), text)
+    }
+
+    /// The text of `sealed`, which is ciphertext and tag.
+    fn decrypt(&self, nonce: &[u8], data: &[u8], sealed: &[u8]) -> Result<Zeroizing<Vec<u8>>, Unspecified> {
+        let nonce = Nonce::try_assume_unique_for_key(nonce)?;
+        let mut buffer = Zeroizing::new(sealed.to_vec());
+        let length = self.0.open_in_place(nonce, Aad::from(data), buffer.as_mut_slice())?.len();
+        buffer.truncate(length);
+        Ok(buffer)
     }
 }
 
@@ -104,7 +137,7 @@ pub(super) fn seal(
         envelope.extend_from_slice(part);
     }
     let data = associated_data(row, &envelope);
-    let (nonce, tag) = message_key.seal_in_place_separate_tag(Aad::from(data), plain.as_mut_slice())?;
+    let (nonce, tag) = message_key.encrypt(&data, plain.as_mut_slice())?;
     envelope.extend_from_slice(nonce.as_ref());
     envelope.extend_from_slice(&plain);
     envelope.extend_from_slice(tag.as_ref());
@@ -119,12 +152,7 @@ pub(super) fn open(key: &DataKey, row: &Row<'_>, envelope: &[u8]) -> Result<Zero
     let parts = Parts::of(envelope).ok_or(Unreadable)?;
     let (message_key, commitment) = key.derive(parts.salt)?;
     verify_slices_are_equal(&commitment, parts.commitment)?;
-    let nonce = Nonce::try_assume_unique_for_key(parts.nonce)?;
-    let data = associated_data(row, parts.head);
-    let mut buffer = Zeroizing::new(parts.sealed.to_vec());
-    let length = message_key.open_in_place(nonce, Aad::from(data), buffer.as_mut_slice())?.len();
-    buffer.truncate(length);
-    Ok(buffer)
+    Ok(message_key.decrypt(parts.nonce, &associated_data(row, parts.head), parts.sealed)?)
 }
 
 /// The wrapped data key that opens `envelope`.
@@ -180,112 +208,4 @@ fn associated_data(row: &Row<'_>, head: &[u8]) -> Vec<u8> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::HashSet;
-
-    use super::{super::row::Field, *};
-    use crate::ids::{ConnectionId, TenantId};
-
-    const WRAPPED: &[u8] = b"the data key as KMS wrapped it";
-    const PLAIN: &[u8] = b"EAAB-a-token";
-
-    fn key(byte: u8) -> DataKey {
-        DataKey::from_slice(&[byte; 32]).unwrap()
-    }
-
-    fn row(tenant: &str, connection: &str, field: Field<'static>) -> Row<'static> {
-        Row { tenant: TenantId::derived(&[tenant]), connection: ConnectionId::derived(&[connection]), field }
-    }
-
-    fn sealed(key: &DataKey, row: &Row<'_>) -> Vec<u8> {
-        seal(key, WRAPPED, row, Zeroizing::new(PLAIN.to_vec())).unwrap()
-    }
-
-    #[test]
-    fn what_was_sealed_opens_for_its_own_row() {
-        let row = row("a", "b", Field::Grant);
-        let envelope = sealed(&key(1), &row);
-        assert_eq!(open(&key(1), &row, &envelope).unwrap().as_slice(), PLAIN);
-        assert_eq!(wrapped_key(&envelope), Ok(WRAPPED));
-    }
-
-    #[test]
-    fn an_envelope_never_shows_its_content() {
-        let envelope = sealed(&key(1), &row("a", "b", Field::Grant));
-        assert!(!envelope.windows(4).any(|window| PLAIN.windows(4).any(|plain| plain == window)));
-    }
-
-    #[test]
-    fn every_flipped_bit_is_refused_with_the_same_error() {
-        let row = row("a", "b", Field::Destination("1"));
-        let envelope = sealed(&key(1), &row);
-        for bit in 0..envelope.len() * 8 {
-            let mut damaged = envelope.clone();
-            damaged[bit / 8] ^= 1 << (bit % 8);
-            assert_eq!(open(&key(1), &row, &damaged).err(), Some(Unreadable), "bit {bit}");
-        }
-    }
-
-    #[test]
-    fn every_truncation_and_extension_is_refused_with_the_same_error() {
-        let row = row("a", "b", Field::Grant);
-        let mut envelope = sealed(&key(1), &row);
-        for length in 0..envelope.len() {
-            assert_eq!(open(&key(1), &row, &envelope[..length]).err(), Some(Unreadable), "{length} bytes");
-        }
-        envelope.push(0);
-        assert_eq!(open(&key(1), &row, &envelope).err(), Some(Unreadable));
-    }
-
-    #[test]
-    fn an_envelope_opens_in_no_other_row() {
-        let rows = [
-            row("a", "b", Field::Grant),
-            row("a", "c", Field::Grant),
-            row("c", "b", Field::Grant),
-            row("a", "b", Field::Destination("1")),
-            row("a", "b", Field::Destination("2")),
-            row("a", "b", Field::Destination("")),
-            row("c", "b", Field::Destination("1")),
-        ];
-        for (from, home) in rows.iter().enumerate() {
-            let envelope = sealed(&key(1), home);
-            for (to, place) in rows.iter().enumerate() {
-                assert_eq!(open(&key(1), place, &envelope).is_ok(), from == to, "from {from} to {to}");
-            }
-        }
-    }
-
-    #[test]
-    fn another_data_key_opens_nothing() {
-        let row = row("a", "b", Field::Grant);
-        assert_eq!(open(&key(2), &row, &sealed(&key(1), &row)).err(), Some(Unreadable));
-    }
-
-    #[test]
-    fn no_salt_and_no_nonce_comes_twice() {
-        const MESSAGES: usize = 100_000;
-        let row = row("a", "b", Field::Grant);
-        let key = key(1);
-        let (mut salts, mut nonces) = (HashSet::new(), HashSet::new());
-        for _ in 0..MESSAGES {
-            let envelope = sealed(&key, &row);
-            let parts = Parts::of(&envelope).unwrap();
-            salts.insert(parts.salt.to_vec());
-            nonces.insert(parts.nonce.to_vec());
-        }
-        assert_eq!((salts.len(), nonces.len()), (MESSAGES, MESSAGES));
-    }
-
-    #[test]
-    fn an_envelope_of_the_first_release_still_opens() {
-        let row = row("golden", "golden", Field::Destination("1234567890"));
-        let envelope = data_encoding::HEXLOWER.decode(GOLDEN.as_bytes()).unwrap();
-        assert_eq!(open(&key(7), &row, &envelope).unwrap().as_slice(), PLAIN);
-    }
-
-    const GOLDEN: &str = "\
-        01001e7468652064617461206b6579206173204b4d53207772617070656420697430b086b96272222f1d7b58281b4ce60153\
-        d5de792040078f613ad7371e84064a36a14fe20e1b9cf896cd03908de838b5bd30aa9c5db3bcf75f932ebfde566d2819d17f\
-        6bdd457890828158922c4a3bec62b1c21e80a023e4257f34e18423c193cfcf2613aced2ec4";
-}
+mod tests;

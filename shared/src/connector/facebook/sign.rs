@@ -1,13 +1,13 @@
 //! Attaches a token the way the Graph API wants it: in a header, never in the address, with the proof that we hold the
 //! app's secret.
 
-use aws_lc_rs::hmac;
 use data_encoding::HEXLOWER;
 use http::{HeaderValue, header};
 
 use super::graph;
 use crate::{
     connector::{Authentication, Body, Request},
+    hmac,
     secret::{AccessToken, AppCredentials, AppSecret},
 };
 
@@ -54,8 +54,7 @@ fn bearer(request: &mut Request, token: &str) {
 
 /// HMAC-SHA256 of the token under the app's secret, in lower-case hexadecimal digits.
 fn proof(token: &AccessToken, secret: &AppSecret) -> String {
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.expose().as_bytes());
-    HEXLOWER.encode(hmac::sign(&key, token.expose().as_bytes()).as_ref())
+    HEXLOWER.encode(&hmac::Key::new(secret.expose().as_bytes()).sign(token.expose().as_bytes()))
 }
 
 #[cfg(test)]

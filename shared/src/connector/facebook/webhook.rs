@@ -1,7 +1,7 @@
 //! What Meta tells us unasked: the handshake that proves the address is ours, the signature that proves a delivery is
 //! Meta's, and the events inside.
 
-use aws_lc_rs::{constant_time, hmac};
+use aws_lc_rs::constant_time;
 use data_encoding::HEXLOWER;
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -12,6 +12,7 @@ use crate::{
         ConnectorError, WebhookDelivery, WebhookEvent, WebhookKind,
         canonical::{canonical, sha256_hex},
     },
+    hmac,
     secret::{AppCredentials, AppSecret},
 };
 
@@ -51,8 +52,7 @@ pub(super) fn is_signed(app: &AppCredentials, delivery: WebhookDelivery<'_>) -> 
 // The comparison inside `verify` takes the same time whatever differs.
 fn is_signed_by(secret: &AppSecret, body: &[u8], signature: &[u8]) -> bool {
     let secret = secret.expose();
-    let key = hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
-    !secret.is_empty() && hmac::verify(&key, body, signature).is_ok()
+    !secret.is_empty() && hmac::Key::new(secret.as_bytes()).verify(body, signature).is_ok()
 }
 
 /// The events of a verified delivery; what is not understood is kept as [`WebhookKind::Other`].
