@@ -266,6 +266,9 @@ fn level(value: &str) -> Result<LevelFilter, &'static str> {
     }
 }
 
+/// For how many messages a data key may be good at most.
+const LARGEST_DATA_KEY: u64 = 1 << 32;
+
 /// What the vault needs.
 #[derive(Debug, Clone)]
 pub struct Vault {
@@ -273,13 +276,43 @@ pub struct Vault {
     pub table: String,
     /// The ARN of the KMS key ([`variables::TOKEN_KEY`]).
     pub token_key: String,
+    /// When a tenant gets a new data key.
+    pub data_keys: DataKeyLimits,
+}
+
+/// For how long, and for how many messages, a tenant seals with one data key: whatever comes first ends it. It opens what
+/// it has sealed for as long as that exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DataKeyLimits {
+    /// Days ([`variables::DATA_KEY_DAYS`]).
+    pub days: u16,
+    /// Messages ([`variables::DATA_KEY_MESSAGES`]).
+    pub messages: u64,
+}
+
+impl Default for DataKeyLimits {
+    fn default() -> Self {
+        Self { days: 30, messages: 1 << 20 }
+    }
 }
 
 impl Section for Vault {
     fn read(reader: &mut Reader<'_>) -> Option<Self> {
         let table = reader.text(variables::VAULT_TABLE);
         let token_key = reader.text(variables::TOKEN_KEY);
-        Some(Self { table: table?, token_key: token_key? })
+        let default = DataKeyLimits::default();
+        let days = reader.optional(variables::DATA_KEY_DAYS, |value| match value.parse() {
+            Ok(days @ 1..=365) => Ok(days),
+            Ok(_) | Err(_) => Err("not a number of days from 1 to 365"),
+        });
+        // NIST SP 800-38D allows 2^32 random nonces under one key. Here each message has a key of its own, and still.
+        let messages = reader.optional(variables::DATA_KEY_MESSAGES, |value| match value.parse() {
+            Ok(messages @ 1..=LARGEST_DATA_KEY) => Ok(messages),
+            Ok(_) | Err(_) => Err("not a number from 1 to 2^32"),
+        });
+        let data_keys =
+            DataKeyLimits { days: days?.unwrap_or(default.days), messages: messages?.unwrap_or(default.messages) };
+        Some(Self { table: table?, token_key: token_key?, data_keys })
     }
 }
 
@@ -499,6 +532,25 @@ mod tests {
         for wrong in ["169", "-1", "1.5", "x", "1000"] {
             let text = problem::<Duplicates>(&[("POSTD_DUPLICATE_WINDOW_HOURS", wrong)]);
             assert!(text.contains("not a number of hours from 0 to 168"), "{wrong}: {text}");
+        }
+    }
+
+    #[test]
+    fn a_data_key_serves_for_30_days_and_a_million_messages_unless_something_else_is_said() {
+        let limits = |days, messages| {
+            let limits = [("POSTD_DATA_KEY_DAYS", days), ("POSTD_DATA_KEY_MESSAGES", messages)];
+            let names = [("POSTD_VAULT_TABLE", "Vault"), ("POSTD_TOKEN_KEY", "key")];
+            read::<Vault>(&[limits, names].concat()).unwrap().data_keys
+        };
+        assert_eq!(limits("", ""), DataKeyLimits { days: 30, messages: 1_048_576 });
+        assert_eq!(limits("1", "4294967296"), DataKeyLimits { days: 1, messages: 1 << 32 });
+        for (name, value) in [
+            ("POSTD_DATA_KEY_DAYS", "0"),
+            ("POSTD_DATA_KEY_DAYS", "366"),
+            ("POSTD_DATA_KEY_MESSAGES", "0"),
+            ("POSTD_DATA_KEY_MESSAGES", "4294967297"),
+        ] {
+            assert!(problem::<Vault>(&[(name, value)]).contains(name), "{name}={value}");
         }
     }
 

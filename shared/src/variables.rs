@@ -19,6 +19,12 @@ pub const VAULT_TABLE: &str = "POSTD_VAULT_TABLE";
 /// The ARN of the KMS key that wraps the data keys of the vault.
 pub const TOKEN_KEY: &str = "POSTD_TOKEN_KEY";
 
+/// After how many days a tenant seals with a new data key; 30 when absent.
+pub const DATA_KEY_DAYS: &str = "POSTD_DATA_KEY_DAYS";
+
+/// After how many messages a tenant seals with a new data key; 1,048,576 when absent.
+pub const DATA_KEY_MESSAGES: &str = "POSTD_DATA_KEY_MESSAGES";
+
 /// The URL of the queue of publish jobs.
 pub const PUBLISH_QUEUE_URL: &str = "POSTD_PUBLISH_QUEUE_URL";
 

@@ -160,7 +160,11 @@ impl Parts {
     #[must_use]
     pub fn vault(&self) -> Vault {
         let names = &self.cloud.aws.names;
-        let config = config::Vault { table: "Vault".into(), token_key: names.token_key.clone() };
+        let config = config::Vault {
+            table: "Vault".into(),
+            token_key: names.token_key.clone(),
+            data_keys: config::DataKeyLimits::default(),
+        };
         Vault::new(self.clients.kms(), self.clients.dynamodb(), &config, self.function, self.clock.clone())
     }
 

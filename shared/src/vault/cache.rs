@@ -87,7 +87,7 @@ struct Held {
 }
 
 /// Whether `now` is less than `period` after `at`. A clock that went backwards proves nothing: not within.
-fn within(at: Timestamp, now: Timestamp, period: SignedDuration) -> bool {
+pub(super) fn within(at: Timestamp, now: Timestamp, period: SignedDuration) -> bool {
     let age = now.duration_since(at);
     age >= SignedDuration::ZERO && age < period
 }
@@ -113,7 +113,11 @@ impl Entry {
     fn note(&mut self, error: &VaultError, now: Timestamp) {
         match error {
             VaultError::Unavailable { .. } => self.failure = Some((error.clone(), now)),
-            VaultError::Refused { .. } | VaultError::NotFound | VaultError::Conflict | VaultError::Corrupt => {
+            VaultError::Refused { .. }
+            | VaultError::NotFound
+            | VaultError::Conflict
+            | VaultError::TenantDeleted
+            | VaultError::Corrupt => {
                 *self = Self::default();
             }
         }

@@ -163,6 +163,11 @@ pub(super) fn wrapped_key(envelope: &[u8]) -> Result<&[u8], Unreadable> {
     Parts::of(envelope).map(|parts| parts.wrapped_key).ok_or(Unreadable)
 }
 
+/// Whether `envelope` is of the version that this build writes, and names this wrapped data key. Proves nothing else.
+pub(super) fn is_sealed_with(wrapped_key: &[u8], envelope: &[u8]) -> bool {
+    Parts::of(envelope).is_some_and(|parts| parts.wrapped_key == wrapped_key)
+}
+
 /// The parts of an envelope, by length only: nothing is authentic yet.
 struct Parts<'a> {
     /// Everything before the nonce.

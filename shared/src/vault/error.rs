@@ -32,6 +32,9 @@ pub enum VaultError {
     /// The token has been replaced meanwhile; read it again.
     #[error("the token was replaced meanwhile")]
     Conflict,
+    /// The tenant has been deleted, and all its tokens with it.
+    #[error("the tenant is deleted")]
+    TenantDeleted,
     /// What is stored does not open: damaged, moved from another row, or sealed by a later build.
     #[error("the stored token does not open")]
     Corrupt,
@@ -46,6 +49,7 @@ impl VaultError {
             Self::Refused { .. } => "vault.refused",
             Self::NotFound => "vault.not_found",
             Self::Conflict => "vault.conflict",
+            Self::TenantDeleted => "vault.tenant_deleted",
             Self::Corrupt => "vault.corrupt",
         }
     }

@@ -1,7 +1,9 @@
-//! Data keys: one per tenant and month, made and wrapped by KMS, which knows for whom.
+//! Data keys: each of one tenant, made and wrapped by KMS, which knows for whom; replaced after some time or some number
+//! of messages.
 //!
-//! The wrapped key of the current month is a row of the Vault table, so that all functions seal with the same one. Every
-//! envelope carries the wrapped key that opens it, so opening needs no second read and no row can be lost.
+//! The wrapped key that a tenant seals with is a row of the Vault table, so that all functions seal with the same one.
+//! Every envelope carries the wrapped key that opens it, so opening needs no second read, and a key that is replaced
+//! opens whatever it has sealed. Messages are counted in that row in blocks: a process writes there once for many.
 
 use std::{
     collections::HashMap,
@@ -9,36 +11,59 @@ use std::{
 };
 
 use aws_lc_rs::digest;
-use aws_sdk_dynamodb::{operation::put_item::PutItemError, types::AttributeValue};
+use aws_sdk_dynamodb::{
+    operation::update_item::UpdateItemError,
+    types::{AttributeValue, ReturnValue},
+};
 use aws_sdk_kms::{primitives::Blob, types::DataKeySpec};
+use jiff::{SignedDuration, Timestamp};
 use zeroize::Zeroizing;
 
 use super::{
     KMS, TABLE, VaultError,
-    cache::{KeyCache, KeyId, Origin},
+    cache::{FRESH, KeyCache, KeyId, Origin, within},
     envelope::DataKey,
     error::{Unexpected, service_error},
-    row::{data_key_sort_key, partition_key},
+    row::DATA_KEY,
+    table::{Item, Table, key, put},
 };
-use crate::{clock::Clock, ids::TenantId};
+use crate::{clock::Clock, config::DataKeyLimits, ids::TenantId};
 
 /// How many tenants' current keys are remembered before the memory starts afresh.
 const MAX_TENANTS: usize = 1024;
+/// How often a key is made and found to be made by somebody else.
+const ATTEMPTS: u32 = 8;
+/// Which part of a data key's messages a process takes at a time: a 16,384th, which is 64 of 2^20.
+const BLOCKS: u32 = 14;
 
-/// The wrapped key that a tenant seals with, and the month for which.
-struct Current {
-    period: String,
+/// The data key of a tenant as its row has it.
+struct Stored {
     wrapped: Arc<[u8]>,
+    made_at: Timestamp,
+    /// How many keys the tenant has had.
+    generation: u64,
+    /// How many messages it is good for already, sealed or spoken for.
+    seals: u64,
+}
+
+/// The data key that a tenant seals with, as this process knows it.
+struct Current {
+    wrapped: Arc<[u8]>,
+    made_at: Timestamp,
+    /// When its row was read; another may have taken its place since.
+    read_at: Timestamp,
+    /// How many messages this process may still seal with it.
+    left: u64,
 }
 
 type CurrentSlot = Arc<tokio::sync::Mutex<Option<Current>>>;
 
 /// Finds, makes and unwraps data keys.
 pub(super) struct DataKeys {
-    pub(super) kms: aws_sdk_kms::Client,
-    pub(super) dynamodb: aws_sdk_dynamodb::Client,
-    pub(super) table: String,
-    pub(super) token_key: String,
+    kms: aws_sdk_kms::Client,
+    token_key: String,
+    limits: DataKeyLimits,
+    pub(super) table: Table,
     pub(super) clock: Arc<dyn Clock>,
     cache: KeyCache,
     current: Mutex<HashMap<TenantId, CurrentSlot>>,
@@ -53,9 +78,9 @@ impl DataKeys {
     ) -> Self {
         Self {
             kms,
-            dynamodb,
-            table: config.table.clone(),
             token_key: config.token_key.clone(),
+            limits: config.data_keys,
+            table: Table { client: dynamodb, name: config.table.clone() },
             clock,
             cache: KeyCache::default(),
             current: Mutex::default(),
@@ -67,19 +92,37 @@ impl DataKeys {
         self.cache.get(key_id(tenant, wrapped), self.clock.as_ref(), self.ask_kms(tenant, wrapped)).await
     }
 
-    /// The key that `tenant` seals with this month, wrapped and plain.
+    /// The key that `tenant` seals its next message with, wrapped and plain.
     pub(super) async fn sealing(&self, tenant: TenantId) -> Result<(Arc<[u8]>, Arc<DataKey>), VaultError> {
         let slot = self.current_slot(tenant);
-        let mut current = slot.lock().await;
-        let period = self.clock.now().strftime("%Y-%m").to_string();
-        let wrapped = if let Some(current) = current.as_ref().filter(|current| current.period == period) {
-            current.wrapped.clone()
-        } else {
-            let wrapped = self.find_or_make(tenant, &period).await?;
-            current.insert(Current { period, wrapped }).wrapped.clone()
+        let mut slot = slot.lock().await;
+        let known = match slot.take() {
+            Some(known) => self.confirmed(tenant, known).await?,
+            None => None,
         };
+        let current = match known {
+            Some(known) => known,
+            None => self.reserve(tenant, self.block(), Timestamp::MIN).await?,
+        };
+        let current = slot.insert(Current { left: current.left.saturating_sub(1), ..current });
+        let wrapped = Arc::clone(&current.wrapped);
         let (key, _) = self.unwrap(tenant, &wrapped).await?;
         Ok((wrapped, key))
+    }
+
+    /// The wrapped key that `tenant` seals with as of now; a new one if there is none, or none made since then.
+    pub(super) async fn current(&self, tenant: TenantId, made_since: Timestamp) -> Result<Arc<[u8]>, VaultError> {
+        let slot = self.current_slot(tenant);
+        let mut slot = slot.lock().await;
+        let current = self.reserve(tenant, 0, made_since).await?;
+        if slot.as_ref().is_some_and(|known| known.wrapped != current.wrapped) {
+            *slot = None;
+        }
+        Ok(current.wrapped)
+    }
+
+    fn block(&self) -> u64 {
+        (self.limits.messages >> BLOCKS).max(1)
     }
 
     fn current_slot(&self, tenant: TenantId) -> CurrentSlot {
@@ -90,54 +133,107 @@ impl DataKeys {
         current.entry(tenant).or_default().clone()
     }
 
-    async fn find_or_make(&self, tenant: TenantId, period: &str) -> Result<Arc<[u8]>, VaultError> {
-        if let Some(wrapped) = self.find(tenant, period).await? {
-            return Ok(wrapped);
+    /// What is known, if one more message may be sealed with it. What was read too long ago is read again.
+    async fn confirmed(&self, tenant: TenantId, known: Current) -> Result<Option<Current>, VaultError> {
+        let now = self.clock.now();
+        if known.left == 0 || !self.is_young(known.made_at, now) {
+            return Ok(None);
         }
+        if within(known.read_at, now, FRESH) {
+            return Ok(Some(known));
+        }
+        let stored = self.find(tenant).await?.filter(|stored| stored.wrapped == known.wrapped);
+        Ok(stored.map(|_| Current { read_at: now, ..known }))
+    }
+
+    /// A clock that is behind the one that made a key does not make the key old.
+    fn is_young(&self, made_at: Timestamp, now: Timestamp) -> bool {
+        now.duration_since(made_at) < SignedDuration::from_hours(i64::from(self.limits.days) * 24)
+    }
+
+    /// Takes `messages` of the current key for this process, and makes a new key where that one is used up, too old, or
+    /// made before `made_since`.
+    async fn reserve(&self, tenant: TenantId, messages: u64, made_since: Timestamp) -> Result<Current, VaultError> {
+        for _ in 0..ATTEMPTS {
+            let stored = if messages == 0 { self.find(tenant).await? } else { self.count(tenant, messages).await? };
+            let now = self.clock.now();
+            let replaced = match stored {
+                Some(stored)
+                    if stored.seals <= self.limits.messages
+                        && stored.made_at >= made_since
+                        && self.is_young(stored.made_at, now) =>
+                {
+                    return Ok(Current {
+                        wrapped: stored.wrapped,
+                        made_at: stored.made_at,
+                        read_at: now,
+                        left: messages,
+                    });
+                }
+                Some(stored) => stored.generation,
+                None => 0,
+            };
+            if let Some(current) = self.make(tenant, messages, replaced).await? {
+                return Ok(current);
+            }
+            // Somebody else was first: theirs is the key, ours is forgotten.
+        }
+        Err(unexpected("the data key changed again and again"))
+    }
+
+    /// Makes the key that follows generation `replaced`; `None` if somebody has.
+    async fn make(&self, tenant: TenantId, messages: u64, replaced: u64) -> Result<Option<Current>, VaultError> {
         let (wrapped, key) = self.generate(tenant).await?;
-        if self.put_first(tenant, period, &wrapped).await? {
-            self.cache.keep(key_id(tenant, &wrapped), key, self.clock.now()).await;
-            return Ok(wrapped);
+        let now = self.clock.now();
+        let number = |value: u64| AttributeValue::N(value.to_string());
+        let row = self
+            .table
+            .row(tenant, DATA_KEY.to_owned())
+            .item("wrapped_key", AttributeValue::B(Blob::new(wrapped.as_ref())))
+            .item("created_at", AttributeValue::S(now.to_string()))
+            .item("generation", number(replaced.saturating_add(1)))
+            .item("seals", number(messages));
+        let row = if replaced == 0 {
+            row.condition_expression("attribute_not_exists(pk)")
+        } else {
+            row.condition_expression("generation = :replaced")
+                .expression_attribute_values(":replaced", number(replaced))
+        };
+        match self.table.write(tenant, &[put(row)?]).await {
+            Ok(()) => {
+                self.cache.keep(key_id(tenant, &wrapped), key, now).await;
+                Ok(Some(Current { wrapped, made_at: now, read_at: now, left: messages }))
+            }
+            Err(VaultError::Conflict) => Ok(None),
+            Err(error) => Err(error),
         }
-        // Somebody else was first: theirs is the key of the month, ours is forgotten.
-        self.find(tenant, period).await?.ok_or_else(|| unexpected("the data key's row vanished"))
     }
 
-    async fn find(&self, tenant: TenantId, period: &str) -> Result<Option<Arc<[u8]>>, VaultError> {
-        let answer = self
-            .dynamodb
-            .get_item()
-            .table_name(&self.table)
-            .key("pk", AttributeValue::S(partition_key(tenant)))
-            .key("sk", AttributeValue::S(data_key_sort_key(period)))
-            .consistent_read(true)
-            .send()
-            .await
-            .map_err(|error| service_error(TABLE, error))?;
-        match answer.item.and_then(|mut item| item.remove("wrapped_key")) {
-            Some(AttributeValue::B(blob)) => Ok(Some(blob.into_inner().into())),
-            Some(_) => Err(VaultError::Corrupt),
-            None => Ok(None),
-        }
+    async fn find(&self, tenant: TenantId) -> Result<Option<Stored>, VaultError> {
+        self.table.get(tenant, DATA_KEY.to_owned(), true).await?.map(stored).transpose()
     }
 
-    /// Stores the key of the month unless there is one; says whether it did.
-    async fn put_first(&self, tenant: TenantId, period: &str, wrapped: &[u8]) -> Result<bool, VaultError> {
-        let put = self
-            .dynamodb
-            .put_item()
-            .table_name(&self.table)
-            .item("pk", AttributeValue::S(partition_key(tenant)))
-            .item("sk", AttributeValue::S(data_key_sort_key(period)))
-            .item("wrapped_key", AttributeValue::B(Blob::new(wrapped)))
-            .item("created_at", AttributeValue::S(self.clock.now().to_string()))
-            .condition_expression("attribute_not_exists(pk)")
+    /// Counts messages before they are sealed, and tells what is there then. What is counted twice because an answer was
+    /// lost only ends the key sooner.
+    async fn count(&self, tenant: TenantId, messages: u64) -> Result<Option<Stored>, VaultError> {
+        let update = self
+            .table
+            .client
+            .update_item()
+            .table_name(&self.table.name)
+            .set_key(Some(key(tenant, DATA_KEY.to_owned())))
+            .update_expression("ADD seals :messages")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":messages", AttributeValue::N(messages.to_string()))
+            .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        match put {
-            Ok(_) => Ok(true),
-            Err(error) if error.as_service_error().is_some_and(PutItemError::is_conditional_check_failed_exception) => {
-                Ok(false)
+        match update {
+            Ok(answer) => answer.attributes.map(stored).transpose(),
+            Err(error)
+                if error.as_service_error().is_some_and(UpdateItemError::is_conditional_check_failed_exception) =>
+            {
+                Ok(None)
             }
             Err(error) => Err(service_error(TABLE, error)),
         }
@@ -169,6 +265,20 @@ impl DataKeys {
             .await
             .map_err(|error| service_error(KMS, error))?;
         plain(answer.plaintext).ok_or(VaultError::Corrupt)
+    }
+}
+
+/// Reads a data key's row.
+fn stored(mut item: Item) -> Result<Stored, VaultError> {
+    let number = |value: Option<&AttributeValue>| value?.as_n().ok()?.parse().ok();
+    let read = || {
+        let made_at = item.get("created_at")?.as_s().ok()?.parse().ok()?;
+        Some((made_at, number(item.get("generation"))?, number(item.get("seals"))?))
+    };
+    let (made_at, generation, seals) = read().ok_or(VaultError::Corrupt)?;
+    match item.remove("wrapped_key") {
+        Some(AttributeValue::B(blob)) => Ok(Stored { wrapped: blob.into_inner().into(), made_at, generation, seals }),
+        Some(_) | None => Err(VaultError::Corrupt),
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! A token is written out only in here, into memory that is zeroized, and leaves as a type that neither shows nor
 //! serializes itself. Every opening is logged with who and why, never what. Tokens are sealed with AES-256-GCM under a
-//! key derived per message from a data key that KMS made for one tenant and one month.
+//! key derived per message from a data key that KMS made for one tenant, and that is replaced after some time or messages.
 
 mod cache;
 mod contents;
@@ -10,19 +10,17 @@ mod envelope;
 mod error;
 mod keys;
 mod row;
+mod table;
 
-use std::{collections::HashMap, fmt, sync::Arc};
+use std::{fmt, sync::Arc};
 
 use aws_sdk_dynamodb::{
-    error::SdkError,
-    operation::transact_write_items::TransactWriteItemsError,
     primitives::Blob,
-    types::{AttributeValue, Delete, Put, TransactWriteItem},
+    types::{AttributeValue, TransactWriteItem, builders::PutBuilder},
 };
 use zeroize::Zeroizing;
 
 use crate::{
-    aws::Failure,
     clock::Clock,
     config,
     connector::TokenSet,
@@ -31,16 +29,15 @@ use crate::{
     telemetry::{Chain, Function},
     tenant::Tenant,
 };
-use error::{Unexpected, service_error};
+use error::Unexpected;
 use keys::DataKeys;
-use row::{Field, Row, connection_prefix, partition_key};
+use row::{Field, Row, connection_prefix};
+use table::Item;
 
 pub use error::VaultError;
 
 const KMS: &str = "KMS";
 const TABLE: &str = "the Vault table";
-/// How many writes DynamoDB takes in one transaction.
-const TRANSACTION: usize = 100;
 /// How often a new login is written over a grant that a refresh keeps changing at the same moment.
 const LOGIN_ATTEMPTS: u32 = 4;
 
@@ -63,6 +60,8 @@ pub enum Purpose {
     Analytics,
     /// To give the grant back.
     Revoke,
+    /// To seal it again with another data key.
+    ReEncrypt,
 }
 
 impl Purpose {
@@ -78,6 +77,7 @@ impl Purpose {
             Self::DeletePost => "delete_post",
             Self::Analytics => "analytics",
             Self::Revoke => "revoke",
+            Self::ReEncrypt => "re_encrypt",
         }
     }
 }
@@ -120,12 +120,13 @@ impl Vault {
 
     /// Seals the tokens of a grant and of its destinations and stores them; says the grant's new version.
     ///
-    /// The grant and up to 99 destinations are stored in one transaction; further destinations follow in transactions
+    /// The grant and up to 98 destinations are stored in one transaction; further destinations follow in transactions
     /// of their own, and a call that fails among those may be repeated with the new version. Destinations that are not
     /// named keep what they have.
     ///
     /// # Errors
-    /// [`VaultError::Conflict`] if the grant is not what was `expected`; nothing is written then.
+    /// [`VaultError::Conflict`] if the grant is not what was `expected`, [`VaultError::TenantDeleted`] if the tenant is
+    /// no more; nothing is written then.
     pub async fn put_grant(
         &self,
         tenant: Tenant,
@@ -139,7 +140,7 @@ impl Vault {
         for (destination, token) in destinations {
             let row = Row { tenant, connection, field: Field::Destination(destination) };
             let sealed = self.seal(&row, contents::write_destination(token)).await?;
-            writes.push(write(self.put(&row, sealed))?);
+            writes.push(table::put(self.put(&row, sealed))?);
         }
         match expected {
             Expected::Absent => self.put_over(tenant, connection, tokens, &writes, None).await,
@@ -178,8 +179,8 @@ impl Vault {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
         };
-        let writes: Vec<_> = [write(grant)?].into_iter().chain(others.iter().cloned()).collect();
-        self.transact(&writes).await?;
+        let writes: Vec<_> = [table::put(grant)?].into_iter().chain(others.iter().cloned()).collect();
+        self.keys.table.write(tenant, &writes).await?;
         Ok(version)
     }
 
@@ -253,26 +254,8 @@ impl Vault {
     /// Some may be left: repeat it.
     pub async fn delete_connection(&self, tenant: Tenant, connection: ConnectionId) -> Result<(), VaultError> {
         let tenant = tenant.id();
-        let mut rows = self
-            .keys
-            .dynamodb
-            .query()
-            .table_name(&self.keys.table)
-            .key_condition_expression("pk = :pk AND begins_with(sk, :connection)")
-            .expression_attribute_values(":pk", AttributeValue::S(partition_key(tenant)))
-            .expression_attribute_values(":connection", AttributeValue::S(connection_prefix(connection)))
-            .projection_expression("pk, sk")
-            .consistent_read(true)
-            .into_paginator()
-            .items()
-            .send();
-        let mut writes = Vec::new();
-        while let Some(key) = rows.next().await {
-            let key = key.map_err(|error| service_error(TABLE, error))?;
-            let delete = Delete::builder().table_name(&self.keys.table).set_key(Some(key)).build();
-            writes.push(TransactWriteItem::builder().delete(delete.map_err(unbuildable)?).build());
-        }
-        self.transact(&writes).await
+        let rows = self.keys.table.sort_keys(tenant, &connection_prefix(connection)).await?;
+        self.keys.table.delete(tenant, rows, None).await
     }
 
     async fn seal(&self, row: &Row<'_>, plain: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, VaultError> {
@@ -281,12 +264,7 @@ impl Vault {
             .map_err(|_| VaultError::Unavailable { what: "the cipher", source: Arc::new(Unexpected("sealing failed")) })
     }
 
-    async fn open(
-        &self,
-        row: &Row<'_>,
-        item: &HashMap<String, AttributeValue>,
-        purpose: Purpose,
-    ) -> Result<Zeroizing<Vec<u8>>, VaultError> {
+    async fn open(&self, row: &Row<'_>, item: &Item, purpose: Purpose) -> Result<Zeroizing<Vec<u8>>, VaultError> {
         let opened = self.open_sealed(row, item).await;
         let (tenant, connection, field) = (row.tenant, row.connection, row.field.name());
         let (function, purpose) = (self.function.name(), purpose.name());
@@ -304,11 +282,7 @@ impl Vault {
     }
 
     /// The content, and where its data key came from.
-    async fn open_sealed(
-        &self,
-        row: &Row<'_>,
-        item: &HashMap<String, AttributeValue>,
-    ) -> Result<(Zeroizing<Vec<u8>>, &'static str), VaultError> {
+    async fn open_sealed(&self, row: &Row<'_>, item: &Item) -> Result<(Zeroizing<Vec<u8>>, &'static str), VaultError> {
         let Some(AttributeValue::B(sealed)) = item.get("sealed") else {
             return Err(VaultError::Corrupt);
         };
@@ -317,19 +291,12 @@ impl Vault {
         Ok((envelope::open(&key, row, sealed.as_ref())?, origin.name()))
     }
 
-    async fn read(&self, row: &Row<'_>, consistent: bool) -> Result<HashMap<String, AttributeValue>, VaultError> {
-        let answer = self
-            .keys
-            .dynamodb
-            .get_item()
-            .table_name(&self.keys.table)
-            .key("pk", AttributeValue::S(row.partition_key()))
-            .key("sk", AttributeValue::S(row.sort_key()))
-            .consistent_read(consistent)
-            .send()
-            .await
-            .map_err(|error| service_error(TABLE, error))?;
-        answer.item.ok_or(VaultError::NotFound)
+    async fn read(&self, row: &Row<'_>, consistent: bool) -> Result<Item, VaultError> {
+        match self.keys.table.get(row.tenant, row.sort_key(), consistent).await? {
+            Some(item) => Ok(item),
+            None if consistent => Err(self.keys.table.absence(row.tenant).await),
+            None => Err(VaultError::NotFound),
+        }
     }
 
     /// The version of the stored grant, if there is one.
@@ -341,52 +308,18 @@ impl Vault {
         }
     }
 
-    fn put(&self, row: &Row<'_>, sealed: Vec<u8>) -> aws_sdk_dynamodb::types::builders::PutBuilder {
-        Put::builder()
-            .table_name(&self.keys.table)
-            .item("pk", AttributeValue::S(row.partition_key()))
-            .item("sk", AttributeValue::S(row.sort_key()))
+    fn put(&self, row: &Row<'_>, sealed: Vec<u8>) -> PutBuilder {
+        self.keys
+            .table
+            .row(row.tenant, row.sort_key())
             .item("sealed", AttributeValue::B(Blob::new(sealed)))
             .item("updated_at", AttributeValue::S(self.keys.clock.now().to_string()))
     }
-
-    /// Writes in order, each transaction whole or not at all. The SDK gives each a token of its own, so that a repeated
-    /// attempt whose first answer was lost does not meet its own effect as a conflict.
-    async fn transact(&self, writes: &[TransactWriteItem]) -> Result<(), VaultError> {
-        for chunk in writes.chunks(TRANSACTION) {
-            let transaction = self.keys.dynamodb.transact_write_items().set_transact_items(Some(chunk.to_vec()));
-            transaction.send().await.map_err(transaction_error)?;
-        }
-        Ok(())
-    }
 }
 
-fn version_of(item: &HashMap<String, AttributeValue>) -> Result<u64, VaultError> {
+fn version_of(item: &Item) -> Result<u64, VaultError> {
     match item.get("version") {
         Some(AttributeValue::N(number)) => number.parse().map_err(|_| VaultError::Corrupt),
         Some(_) | None => Err(VaultError::Corrupt),
-    }
-}
-
-fn write(put: aws_sdk_dynamodb::types::builders::PutBuilder) -> Result<TransactWriteItem, VaultError> {
-    Ok(TransactWriteItem::builder().put(put.build().map_err(unbuildable)?).build())
-}
-
-fn unbuildable(error: aws_sdk_dynamodb::error::BuildError) -> VaultError {
-    VaultError::Refused { what: TABLE, source: Arc::new(error) }
-}
-
-/// A transaction that a condition cancelled is a conflict; one that met another transaction may be repeated.
-fn transaction_error(error: SdkError<TransactWriteItemsError>) -> VaultError {
-    match error.as_service_error() {
-        Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) => {
-            let reasons = cancelled.cancellation_reasons();
-            if reasons.iter().any(|reason| reason.code() == Some("ConditionalCheckFailed")) {
-                VaultError::Conflict
-            } else {
-                VaultError::Unavailable { what: TABLE, source: Failure::from(error).cause }
-            }
-        }
-        Some(_) | None => service_error(TABLE, error),
     }
 }

@@ -2,6 +2,8 @@
 
 use std::{
     collections::VecDeque,
+    fmt::Write as _,
+    io::{Read, Write},
     sync::{Arc, Mutex},
 };
 
@@ -173,5 +175,145 @@ async fn read_request(stream: &mut tokio::net::TcpStream) -> String {
         if stream.read_buf(&mut bytes).await.unwrap_or(0) == 0 {
             return String::new();
         }
+    }
+}
+
+/// Ends a process in the middle: some of its calls get through, and the next one is the last thing it does.
+#[derive(Debug, Clone)]
+pub(crate) struct End(Arc<Mutex<Life>>);
+
+#[derive(Debug)]
+struct Life {
+    calls_left: usize,
+    takes_effect: bool,
+    is_over: bool,
+}
+
+impl End {
+    /// After `calls` calls comes the last one, which takes effect or not; its answer is never read.
+    pub(crate) fn after(calls: usize, takes_effect: bool) -> Self {
+        Self(Arc::new(Mutex::new(Life { calls_left: calls, takes_effect, is_over: false })))
+    }
+
+    /// Whether it has come.
+    pub(crate) fn has_come(&self) -> bool {
+        self.0.lock().unwrap().is_over
+    }
+}
+
+impl Intercept for End {
+    fn name(&self) -> &'static str {
+        "End"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        _: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let mut life = self.0.lock().unwrap();
+        if life.is_over {
+            return Err("the process is dead".into());
+        }
+        if life.calls_left > 0 {
+            life.calls_left -= 1;
+            return Ok(());
+        }
+        life.is_over = true;
+        if life.takes_effect { Ok(()) } else { Err("the process dies".into()) }
+    }
+
+    fn modify_before_deserialization(
+        &self,
+        _: &mut BeforeDeserializationInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        if self.has_come() { Err("the process has died".into()) } else { Ok(()) }
+    }
+}
+
+/// Lets something happen just before a call.
+#[derive(Clone)]
+pub(crate) struct Meanwhile(Arc<dyn Fn(&str) + Send + Sync>);
+
+impl Meanwhile {
+    /// Gives the name of each operation to `happens` before it is called.
+    pub(crate) fn new(happens: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        Self(Arc::new(happens))
+    }
+}
+
+impl std::fmt::Debug for Meanwhile {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("Meanwhile")
+    }
+}
+
+impl Intercept for Meanwhile {
+    fn name(&self) -> &'static str {
+        "Meanwhile"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let target = context.request().headers().get("x-amz-target").unwrap_or_default();
+        (self.0)(target.rsplit('.').next().unwrap_or_default());
+        Ok(())
+    }
+}
+
+/// Makes one call twice, as the SDK does when the first answer is lost; for a client on a runtime of several threads.
+#[derive(Debug, Clone)]
+pub(crate) struct Twice(Arc<Mutex<Option<&'static str>>>);
+
+impl Twice {
+    /// The next call whose body has `text` in it is made twice.
+    pub(crate) fn next(text: &'static str) -> Self {
+        Self(Arc::new(Mutex::new(Some(text))))
+    }
+
+    /// Whether it was.
+    pub(crate) fn has_come(&self) -> bool {
+        self.0.lock().unwrap().is_none()
+    }
+}
+
+impl Intercept for Twice {
+    fn name(&self) -> &'static str {
+        "Twice"
+    }
+
+    fn modify_before_transmit(
+        &self,
+        context: &mut BeforeTransmitInterceptorContextMut<'_>,
+        _: &RuntimeComponents,
+        _: &mut ConfigBag,
+    ) -> Result<(), BoxError> {
+        let request = context.request();
+        let body = request.body().bytes().unwrap_or_default();
+        if self.0.lock().unwrap().take_if(|text| String::from_utf8_lossy(body).contains(*text)).is_none() {
+            return Ok(());
+        }
+        let host = request.uri().trim_start_matches("http://").trim_end_matches('/').to_owned();
+        let mut head = format!("POST / HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
+        for (name, value) in request.headers() {
+            if !["host", "content-length", "connection"].contains(&name) {
+                write!(head, "{name}: {value}\r\n")?;
+            }
+        }
+        let head = format!("{head}content-length: {}\r\n\r\n", body.len());
+        tokio::task::block_in_place(|| {
+            let mut stream = std::net::TcpStream::connect(&host)?;
+            stream.write_all(&[head.as_bytes(), body].concat())?;
+            let mut answer = String::new();
+            stream.read_to_string(&mut answer)?;
+            if answer.starts_with("HTTP/1.1 200") { Ok(()) } else { Err(answer.into()) }
+        })
     }
 }

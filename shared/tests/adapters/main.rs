@@ -1,5 +1,5 @@
 //! The adapters against embedded AWS, through the real SDK.
-#![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "helpers of tests fail as tests do")]
 
 mod apps;
 mod audit;
@@ -9,11 +9,15 @@ mod logs;
 mod queue;
 mod vault;
 mod vault_keys;
+mod vault_rotation;
 
-use std::sync::Arc;
+use std::{collections::HashMap, sync::Arc};
 
 use aws_config::{BehaviorVersion, Region, SdkConfig, retry::RetryConfig};
-use aws_sdk_dynamodb::config::Credentials;
+use aws_sdk_dynamodb::{
+    config::{Credentials, Intercept},
+    types::AttributeValue,
+};
 use emulators::{Emulators, Options, Table};
 use jiff::Timestamp;
 use shared::{
@@ -27,6 +31,9 @@ use shared::{
 };
 
 use faults::Detour;
+
+/// A row as it is stored.
+type Item = HashMap<String, AttributeValue>;
 
 /// Embedded AWS, a clock that stands still, and clients that do not wait between attempts.
 struct World {
@@ -61,7 +68,7 @@ impl World {
     async fn vault_resources(&self) -> config::Vault {
         self.emulators.create_table(&Table::new("Vault", "pk").with_sort_key("sk")).unwrap();
         let token_key = self.emulators.create_key("alias/tokens").await.unwrap();
-        config::Vault { table: "Vault".into(), token_key }
+        config::Vault { table: "Vault".into(), token_key, data_keys: config::DataKeyLimits::default() }
     }
 
     /// A vault with an empty memory, and the detour that its calls to KMS can be sent on.
@@ -72,6 +79,50 @@ impl World {
         let vault = Vault::new(kms, self.dynamodb(), resources, Function::Consumer, self.clock());
         (Arc::new(vault), detour)
     }
+
+    /// A vault with an empty memory, whose calls to DynamoDB pass `interceptor`.
+    fn vault_through(&self, resources: &config::Vault, interceptor: impl Intercept + 'static) -> Vault {
+        let dynamodb = aws_sdk_dynamodb::config::Builder::from(&self.config).interceptor(interceptor).build();
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
+        Vault::new(aws_sdk_kms::Client::new(&self.config), dynamodb, resources, Function::Oauth, self.clock())
+    }
+}
+
+/// Every row of the Vault table.
+async fn vault_rows(world: &World) -> Vec<Item> {
+    let rows = world.dynamodb().scan().table_name("Vault").into_paginator().items().send();
+    rows.collect::<Result<_, _>>().await.unwrap()
+}
+
+/// The partition key and the sort key of a row.
+fn key_of(item: &Item) -> (String, String) {
+    let text = |name: &str| item[name].as_s().unwrap().clone();
+    (text("pk"), text("sk"))
+}
+
+/// Puts a row into the Vault table as it is.
+async fn put_row(world: &World, row: &Item) {
+    world.dynamodb().put_item().table_name("Vault").set_item(Some(row.clone())).send().await.unwrap();
+}
+
+/// Makes the Vault table hold these rows and no others.
+async fn restore(world: &World, rows: &[Item]) {
+    for row in vault_rows(world).await {
+        if !rows.iter().any(|kept| key_of(kept) == key_of(&row)) {
+            let delete = world.dynamodb().delete_item().table_name("Vault");
+            delete.key("pk", row["pk"].clone()).key("sk", row["sk"].clone()).send().await.unwrap();
+        }
+    }
+    for row in rows {
+        put_row(world, row).await;
+    }
+}
+
+/// The wrapped data key that an envelope names.
+fn wrapped_in(row: &Item) -> Vec<u8> {
+    let sealed = row["sealed"].as_b().unwrap().as_ref();
+    let length = usize::from(u16::from_be_bytes([sealed[1], sealed[2]]));
+    sealed[3..3 + length].to_vec()
 }
 
 /// An SDK configuration for `endpoint` with everything else as it comes.

@@ -1,14 +1,13 @@
 //! How the vault deals with KMS: how often it asks, and what happens when KMS does not answer or refuses.
 
-use jiff::{SignedDuration, ToSpan};
+use jiff::SignedDuration;
 use shared::{
-    clock::Clock,
     secret::AccessToken,
     telemetry::Chain,
     vault::{Expected, Purpose, Vault, VaultError},
 };
 
-use crate::{World, connection, faults::Canned, logs, tenant, vault::tokens};
+use crate::{Item, World, connection, faults::Canned, logs, tenant, vault::tokens, vault_rows};
 
 async fn store(vault: &Vault, owner: &str) {
     let page = [("1".to_owned(), AccessToken::new("page"))];
@@ -39,7 +38,7 @@ async fn a_warm_opening_costs_one_read_and_no_call_to_kms() {
 }
 
 #[tokio::test]
-async fn a_tenant_has_one_data_key_a_month_however_many_functions_seal() {
+async fn a_tenant_has_one_data_key_however_many_functions_seal() {
     let world = World::start().await;
     let resources = world.vault_resources().await;
     let vaults: Vec<_> = (0..8).map(|_| world.vault(&resources).0).collect();
@@ -58,8 +57,8 @@ async fn a_tenant_has_one_data_key_a_month_however_many_functions_seal() {
         task.await.unwrap();
     }
     let rows = world.dynamodb().scan().table_name("Vault").send().await.unwrap().items.unwrap();
-    let keys = rows.iter().filter(|row| row["sk"].as_s().unwrap().starts_with("DATAKEY#"));
-    assert_eq!(keys.map(|row| row["sk"].as_s().unwrap().as_str()).collect::<Vec<_>>(), ["DATAKEY#2026-11"]);
+    let keys = rows.iter().filter(|row| row["sk"].as_s().unwrap().starts_with("DATAKEY"));
+    assert_eq!(keys.map(|row| row["sk"].as_s().unwrap().as_str()).collect::<Vec<_>>(), ["DATAKEY"]);
     let (fresh, _) = world.vault(&resources);
     let before = world.emulators.counts();
     for number in 0..8 {
@@ -69,7 +68,7 @@ async fn a_tenant_has_one_data_key_a_month_however_many_functions_seal() {
 }
 
 #[tokio::test]
-async fn kms_unwraps_a_data_key_for_its_own_tenant_and_purpose_only() {
+async fn f51_kms_unwraps_a_data_key_for_its_own_tenant_and_purpose_only() {
     let world = World::start().await;
     let resources = world.vault_resources().await;
     store(&world.vault(&resources).0, "a").await;
@@ -86,20 +85,6 @@ async fn kms_unwraps_a_data_key_for_its_own_tenant_and_purpose_only() {
     assert!(!unwraps("a", "other", "1").await);
     assert!(!unwraps("a", "postd-tokens", "2").await);
     assert!(kms.decrypt().key_id(&resources.token_key).ciphertext_blob(wrapped).send().await.is_err());
-}
-
-#[tokio::test]
-async fn a_new_month_brings_a_new_key_and_the_old_one_still_opens() {
-    let world = World::start().await;
-    let (vault, _) = world.vault(&world.vault_resources().await);
-    store(&vault, "a").await;
-    let december = world.clock.now().until(world.clock.now() + (20 * 24).hours()).unwrap();
-    world.clock.advance(SignedDuration::try_from(december).unwrap());
-    let before = world.emulators.counts();
-    vault.put_grant(tenant("a"), connection("new"), &tokens("t"), &[], Expected::Absent).await.unwrap();
-    assert_eq!(world.emulators.counts().since(&before).calls("KMS.GenerateDataKey"), 1);
-    open(&vault, "a").await.unwrap();
-    vault.grant(tenant("a"), connection("new"), Purpose::Refresh).await.unwrap();
 }
 
 #[tokio::test]
@@ -122,7 +107,7 @@ async fn a_crowd_that_needs_one_key_asks_kms_once() {
 }
 
 #[tokio::test]
-async fn while_kms_is_down_known_tenants_publish_and_the_others_wait() {
+async fn f50_while_kms_is_down_known_tenants_publish_and_the_others_wait() {
     let world = World::start().await;
     let resources = world.vault_resources().await;
     let (setup, _) = world.vault(&resources);
@@ -146,7 +131,7 @@ async fn while_kms_is_down_known_tenants_publish_and_the_others_wait() {
 }
 
 #[tokio::test]
-async fn while_kms_throttles_it_is_left_in_peace() {
+async fn f50_while_kms_throttles_it_is_left_in_peace() {
     let world = World::start().await;
     let resources = world.vault_resources().await;
     store(&world.vault(&resources).0, "a").await;
@@ -162,7 +147,7 @@ async fn while_kms_throttles_it_is_left_in_peace() {
 }
 
 #[tokio::test]
-async fn a_disabled_key_closes_the_vault_within_five_minutes_and_nothing_is_lost() {
+async fn f53_a_disabled_key_closes_the_vault_within_five_minutes_and_nothing_is_lost() {
     let world = World::start().await;
     let resources = world.vault_resources().await;
     let (vault, _) = world.vault(&resources);
@@ -176,6 +161,79 @@ async fn a_disabled_key_closes_the_vault_within_five_minutes_and_nothing_is_lost
     assert_eq!(error.code(), "vault.refused");
     kms.enable_key().key_id(&resources.token_key).send().await.unwrap();
     open(&vault, "a").await.unwrap();
+}
+
+#[tokio::test]
+async fn f50_four_minutes_of_throttling_stop_no_known_tenant_and_lose_nothing_of_the_others() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    let (setup, _) = world.vault(&resources);
+    for owner in ["known", "other"] {
+        store(&setup, owner).await;
+    }
+    let (vault, kms) = world.vault(&resources);
+    open(&vault, "known").await.unwrap();
+    store(&vault, "known").await;
+    // So that the five minutes of the key in memory end in the middle.
+    world.clock.advance(minutes(3));
+    let throttling = Canned::throttling().await;
+    kms.to(&throttling.endpoint);
+    for _ in 0..24 {
+        open(&vault, "known").await.unwrap();
+        store(&vault, "known").await;
+        assert!(matches!(open(&vault, "other").await, Err(VaultError::Unavailable { .. })));
+        let page = [("1".to_owned(), AccessToken::new("newer"))];
+        let sealed = vault.put_grant(tenant("other"), connection("c"), &tokens("newer"), &page, Expected::Any).await;
+        assert!(matches!(sealed, Err(VaultError::Unavailable { .. })), "{sealed:?}");
+        world.clock.advance(SignedDuration::from_secs(10));
+    }
+    let asked = throttling.bodies().len();
+    assert!((24..=40).contains(&asked), "once for each key and round at most, and not for each call: {asked}");
+    kms.end();
+    open(&vault, "other").await.unwrap();
+    let (grant, _) = vault.grant(tenant("other"), connection("c"), Purpose::Refresh).await.unwrap();
+    assert_eq!(grant.access.expose(), "user", "what was refused has left no trace");
+    store(&vault, "other").await;
+}
+
+#[tokio::test]
+async fn f53_a_key_that_awaits_deletion_closes_the_vault_and_one_that_is_called_back_opens_it() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    let (vault, _) = world.vault(&resources);
+    store(&vault, "a").await;
+    let kms = aws_sdk_kms::Client::new(&world.config);
+    kms.schedule_key_deletion().key_id(&resources.token_key).pending_window_in_days(30).send().await.unwrap();
+    world.clock.advance(minutes(5));
+    let rows = vault_rows(&world).await;
+    for vault in [&vault, &world.vault(&resources).0] {
+        assert_eq!(open(vault, "a").await.unwrap_err().code(), "vault.refused");
+        for owner in ["a", "new"] {
+            let sealed = vault.put_grant(tenant(owner), connection("d"), &tokens("t"), &[], Expected::Any).await;
+            assert_eq!(sealed.unwrap_err().code(), "vault.refused");
+        }
+    }
+    let sealed = |rows: Vec<Item>| rows.into_iter().filter(|row| row.contains_key("sealed")).collect::<Vec<_>>();
+    assert_eq!(sealed(vault_rows(&world).await), sealed(rows), "nothing is lost and nothing is added");
+    kms.cancel_key_deletion().key_id(&resources.token_key).send().await.unwrap();
+    kms.enable_key().key_id(&resources.token_key).send().await.unwrap();
+    open(&vault, "a").await.unwrap();
+    store(&vault, "new").await;
+}
+
+#[tokio::test]
+async fn f53_what_was_sealed_before_kms_rotated_its_key_opens_after_it() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    store(&world.vault(&resources).0, "a").await;
+    let kms = aws_sdk_kms::Client::new(&world.config);
+    kms.rotate_key_on_demand().key_id(&resources.token_key).send().await.unwrap();
+    let (vault, _) = world.vault(&resources);
+    open(&vault, "a").await.unwrap();
+    for owner in ["a", "new"] {
+        store(&vault, owner).await;
+        open(&vault, owner).await.unwrap();
+    }
 }
 
 #[tokio::test]

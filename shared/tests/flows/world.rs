@@ -414,7 +414,11 @@ impl Parts {
     }
 
     fn vault_config(&self) -> config::Vault {
-        config::Vault { table: "Vault".into(), token_key: self.resources.token_key.clone() }
+        config::Vault {
+            table: "Vault".into(),
+            token_key: self.resources.token_key.clone(),
+            data_keys: config::DataKeyLimits::default(),
+        }
     }
 
     fn vault(&self) -> Vault {
