@@ -9,6 +9,7 @@ mod contents;
 mod envelope;
 mod error;
 mod keys;
+mod re_encrypt;
 mod row;
 mod table;
 
@@ -35,6 +36,7 @@ use row::{Field, Row, connection_prefix};
 use table::Item;
 
 pub use error::VaultError;
+pub use re_encrypt::{InvalidPlace, Place, Progress, ReEncryption, Scope};
 
 const KMS: &str = "KMS";
 const TABLE: &str = "the Vault table";

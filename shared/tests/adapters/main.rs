@@ -9,6 +9,7 @@ mod logs;
 mod queue;
 mod vault;
 mod vault_keys;
+mod vault_re_encrypt;
 mod vault_rotation;
 
 use std::{collections::HashMap, sync::Arc};
