@@ -140,7 +140,7 @@ impl HealthCheck {
         let connector = self.connectors.of(connection.platform);
         let tokens = match self.vault.grant(tenant, connection.id, Purpose::HealthCheck).await {
             Ok((tokens, _)) => tokens,
-            Err(VaultError::NotFound) => return Err(Silence::Dead(token_gone())),
+            Err(VaultError::NotFound | VaultError::TenantDeleted) => return Err(Silence::Dead(token_gone())),
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "the vault did not open");
                 return Err(Silence::NoAnswer);

@@ -158,7 +158,7 @@ pub(crate) async fn keys(
 ) -> Result<Keys, Hold> {
     let token = vault.destination_token(tenant, spec.connection, &spec.destination, Purpose::Publish).await.map_err(
         |error| {
-            if matches!(error, VaultError::NotFound) {
+            if matches!(error, VaultError::NotFound | VaultError::TenantDeleted) {
                 return Hold::Gone(ours(
                     "connection.token_missing",
                     Act::EndUser,

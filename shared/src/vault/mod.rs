@@ -6,6 +6,7 @@
 
 mod cache;
 mod contents;
+mod deletion;
 mod envelope;
 mod error;
 mod keys;

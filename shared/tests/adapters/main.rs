@@ -8,6 +8,7 @@ mod faults;
 mod logs;
 mod queue;
 mod vault;
+mod vault_deletion;
 mod vault_keys;
 mod vault_re_encrypt;
 mod vault_rotation;
