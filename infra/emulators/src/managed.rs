@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
@@ -17,6 +18,8 @@ use crate::{ACCOUNT, Error, REGION, disk};
 /// AWS KMS.
 pub(crate) struct Kms {
     service: KmsService,
+    /// As it was before each rotation on demand, the newest last.
+    rotated: Mutex<Vec<Arc<KmsService>>>,
     file: Option<PathBuf>,
 }
 
@@ -44,7 +47,7 @@ impl Kms {
         if let Some(view) = disk::load(file.as_deref())? {
             service.restore(ACCOUNT, REGION, view).await.map_err(|error| Error::Restore(error.to_string()))?;
         }
-        Ok(Self { service, file })
+        Ok(Self { service, rotated: Mutex::default(), file })
     }
 
     pub(crate) async fn handle(&self, operation: &str, headers: HeaderMap, body: Bytes) -> Reply {
@@ -52,7 +55,13 @@ impl Kms {
             Ok(body) => body,
             Err(invalid) => return Reply::refusal(400, "ValidationException", invalid),
         };
-        let reply = pass_on(&self.service, headers, body).await;
+        if operation == "RotateKeyOnDemand" {
+            self.keep().await;
+        }
+        let reply = pass_on(&self.service, headers.clone(), body.clone()).await;
+        if operation == "Decrypt" && is_unreadable(&reply) {
+            return self.decrypt_as_before(headers, body).await.unwrap_or(reply);
+        }
         if reply.status.is_success() && !is_read(operation) && self.file.is_some() {
             let view = self.service.snapshot(ACCOUNT, REGION).await;
             if let Err(error) = disk::save(self.file.as_deref(), &view) {
@@ -61,6 +70,34 @@ impl Kms {
         }
         reply
     }
+}
+
+impl Kms {
+    /// Keeps what there is: winterbaume forgets a key's material when it is rotated, and KMS never does. Not kept on disk.
+    async fn keep(&self) {
+        let service = KmsService::new();
+        let view = self.service.snapshot(ACCOUNT, REGION).await;
+        if service.restore(ACCOUNT, REGION, view).await.is_ok() {
+            self.rotated.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::new(service));
+        }
+    }
+
+    /// What one of the earlier materials opens.
+    async fn decrypt_as_before(&self, headers: HeaderMap, body: Bytes) -> Option<Reply> {
+        let rotated = self.rotated.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        for service in rotated.iter().rev() {
+            let reply = pass_on(service.as_ref(), headers.clone(), body.clone()).await;
+            if reply.status.is_success() {
+                return Some(reply);
+            }
+        }
+        None
+    }
+}
+
+/// Whether KMS says that the ciphertext is none of its own. A disabled key is told before that.
+fn is_unreadable(reply: &Reply) -> bool {
+    !reply.status.is_success() && String::from_utf8_lossy(&reply.body).contains("InvalidCiphertextException")
 }
 
 impl SecretsManager {

@@ -12,6 +12,7 @@ mod vault_deletion;
 mod vault_keys;
 mod vault_re_encrypt;
 mod vault_rotation;
+mod vault_tampering;
 
 use std::{collections::HashMap, sync::Arc};
 

@@ -33,5 +33,6 @@ mod schedules;
 mod spread;
 mod stale;
 mod unknown;
+mod vault;
 mod webhooks;
 mod world;
