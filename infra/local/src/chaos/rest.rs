@@ -43,18 +43,27 @@ impl<'a> Rest<'a> {
         Self { cloud, api, plan, queues, views: RefCell::default(), moved: Cell::new(0) }
     }
 
-    /// Waits for rest, as long as the plan allows. Whether it came.
+    /// Waits for rest, as long as the plan allows: every target at its end and no message but those of dead letters. Whether it
+    /// came.
     pub(crate) async fn come(&self, accepted: &[Accepted], kills: &Kills<'_>) -> Result<bool, Failure> {
         let ends = Instant::now() + self.plan.pace.patience();
+        let mut gives_back = true;
         while Instant::now() < ends {
             let finished = self.look(accepted).await?;
             let queue = self.api.read("/health/queue").await?;
             let figure = |name: &str| field(&queue, name).as_u64().unwrap_or(u64::MAX);
-            let dead = figure("/dead_letters");
-            if finished && figure("/visible") + figure("/in_flight") + figure("/delayed") + dead == 0 {
-                return Ok(true);
+            // Once all have come to an end, what was given back may be at work again, and what fails then has failed for good:
+            // giving it back once more would never end.
+            gives_back &= !finished;
+            if finished && figure("/visible") + figure("/in_flight") + figure("/delayed") == 0 {
+                // Some were looked at before their last message was worked off.
+                self.views.borrow_mut().clear();
+                if self.look(accepted).await? {
+                    return Ok(true);
+                }
             }
-            if dead > 0 {
+            let dead = figure("/dead_letters");
+            if gives_back && dead > 0 {
                 self.move_back(dead).await?;
             }
             self.hurry(kills).await?;
@@ -77,8 +86,8 @@ impl<'a> Rest<'a> {
         Ok(finished)
     }
 
-    /// Gives everything in the dead letter queue back to the consumers. Targets that have failed are in there too: to
-    /// these it does nothing.
+    /// Gives everything in the dead letter queue back to the consumers. Targets that have failed are in there too: these
+    /// are tried once more.
     async fn move_back(&self, count: u64) -> Result<(), Failure> {
         let (dead, publish) = (self.arn("DeadLetterQueue").await?, self.arn("PublishQueue").await?);
         // The destination is named: what a consumer has sent there itself has no queue that it came from.
