@@ -15,6 +15,7 @@ use crate::{
     clock::Clock,
     ids::{KeyId, TenantId},
     problem::Code,
+    scope::Scopes,
     store::{ApiKey, Store, StoreError, TenantRow},
     tenant::Tenant,
 };
@@ -36,6 +37,8 @@ pub struct Identity {
     pub tenant: Tenant,
     /// The key.
     pub key: KeyId,
+    /// What the key may do.
+    pub scopes: Scopes,
 }
 
 impl Authorizer {
@@ -55,7 +58,7 @@ impl Authorizer {
         if row.ends_at.is_some_and(|ends_at| ends_at <= self.clock.now()) {
             return Ok(Err(Code::KeyExpired));
         }
-        Ok(Ok(Identity { tenant: Tenant::verified(tenant), key: id }))
+        Ok(Ok(Identity { tenant: Tenant::verified(tenant), key: id, scopes: row.scopes }))
     }
 }
 
@@ -84,6 +87,27 @@ pub async fn create_tenant(store: &Store, name: &str, now: Timestamp) -> Result<
     store.put_tenant(&TenantRow { id: TenantId::new(), name: name.to_owned(), created_at: now }).await
 }
 
+/// A key to be made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NewKey<'a> {
+    /// The environment that the key shows in its text.
+    pub environment: &'a str,
+    /// A name for people.
+    pub name: &'a str,
+    /// What it may do.
+    pub scopes: Scopes,
+    /// When it ends, if it does.
+    pub ends_at: Option<Timestamp>,
+}
+
+impl<'a> NewKey<'a> {
+    /// A key that may do everything, and has no end.
+    #[must_use]
+    pub fn unlimited(environment: &'a str, name: &'a str) -> Self {
+        Self { environment, name, scopes: Scopes::ALL, ends_at: None }
+    }
+}
+
 /// Creates a key for a tenant.
 ///
 /// # Errors
@@ -91,16 +115,16 @@ pub async fn create_tenant(store: &Store, name: &str, now: Timestamp) -> Result<
 pub async fn create_key(
     store: &Store,
     tenant: Tenant,
-    (environment, name): (&str, &str),
+    new: &NewKey<'_>,
     now: Timestamp,
-    ends_at: Option<Timestamp>,
 ) -> Result<IssuedKey, StoreError> {
+    let NewKey { environment, name, scopes, ends_at } = *new;
     let mut random = [0; 32];
     rand::fill(&mut random)
         .map_err(|_| StoreError::Unavailable { operation: "make a key", code: "no_random_numbers".into() })?;
     let secret = HEXLOWER.encode(&random);
     let id = KeyId::new();
-    let row = ApiKey { id, name: name.to_owned(), secret_hash: hash(&secret), created_at: now, ends_at };
+    let row = ApiKey { id, name: name.to_owned(), secret_hash: hash(&secret), scopes, created_at: now, ends_at };
     store.put_key(tenant, &row).await?;
     let (tenant, key) = (tenant.id().uuid().simple(), id.uuid().simple());
     Ok(IssuedKey { row, secret: SecretString::from(format!("{PREFIX}_{environment}_{tenant}{key}_{secret}")) })

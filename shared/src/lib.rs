@@ -29,6 +29,7 @@ pub mod queue;
 pub mod read;
 pub mod redrive;
 pub mod schedule;
+pub mod scope;
 pub mod secret;
 pub mod sqs;
 pub mod store;

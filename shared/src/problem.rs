@@ -17,6 +17,10 @@ pub enum Code {
     KeyUnknown,
     /// The key's time is over.
     KeyExpired,
+    /// The key was taken back.
+    KeyRevoked,
+    /// The key lacks the scope that the route takes.
+    ScopeMissing,
     /// The body is larger than a post may be.
     BodyTooLarge,
     /// The body is not JSON.
@@ -63,11 +67,13 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 27] = [
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::KeyUnknown,
         Self::KeyExpired,
+        Self::KeyRevoked,
+        Self::ScopeMissing,
         Self::BodyTooLarge,
         Self::BodyNotJson,
         Self::BodyInvalid,
@@ -109,6 +115,8 @@ impl Code {
             Self::MethodNotAllowed => ("route.method_not_allowed", 405, "This address does not take this method"),
             Self::KeyUnknown => ("key.unknown", 401, "The API key is missing, unknown or wrong"),
             Self::KeyExpired => ("key.expired", 401, "The API key has expired"),
+            Self::KeyRevoked => ("key.revoked", 401, "The API key was revoked"),
+            Self::ScopeMissing => ("key.scope_missing", 403, "The API key may not do this"),
             Self::BodyTooLarge => ("body.too_large", 413, "The body is too large"),
             Self::BodyNotJson => ("body.not_json", 400, "The body is not JSON"),
             Self::BodyInvalid => ("body.invalid", 422, "The body breaks a rule"),
@@ -146,6 +154,8 @@ impl Code {
             | Self::MethodNotAllowed
             | Self::KeyUnknown
             | Self::KeyExpired
+            | Self::KeyRevoked
+            | Self::ScopeMissing
             | Self::BodyTooLarge
             | Self::BodyNotJson
             | Self::BodyInvalid

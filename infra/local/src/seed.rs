@@ -6,7 +6,7 @@ use std::path::Path;
 use emulators::Emulators;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shared::authorize::{create_key, create_tenant};
+use shared::authorize::{NewKey, create_key, create_tenant};
 use shared::aws::Clients;
 use shared::store::Store;
 
@@ -65,7 +65,7 @@ pub(crate) async fn tenant(
     let store = Store::new(clients.dynamodb(), table);
     let now = clock::now();
     let tenant = create_tenant(&store, name, now).await?;
-    let key = create_key(&store, tenant, ("local", name), now, None).await?;
+    let key = create_key(&store, tenant, &NewKey::unlimited("local", name), now).await?;
     let seeded = SeededTenant { id: tenant.id().to_string(), api_key: key.expose().to_owned() };
     if let Some(file) = file {
         std::fs::write(file, json!(seeded).to_string()).map_err(SeedError::Keep)?;

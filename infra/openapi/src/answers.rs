@@ -3,12 +3,16 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use shared::problem::{Code, Fault, Problem};
+use shared::{
+    http::routes,
+    problem::{Code, Fault, Problem},
+    scope::Scope,
+};
 use utoipa::openapi::{
     ContentBuilder, Header, HeaderBuilder, ObjectBuilder, Ref, RefOr, Required, Response, ResponseBuilder, Schema,
     Type,
     example::ExampleBuilder,
-    path::{OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
+    path::{Operation, OperationBuilder, Parameter, ParameterBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
     response::Responses,
     security::SecurityRequirement,
@@ -19,7 +23,7 @@ use crate::{KEY, examples, schema};
 /// A refusal by code, with the words of one case of it.
 pub(crate) type Refusal = (Code, &'static str);
 
-/// What [`Code::KeyUnknown`] and [`Code::KeyExpired`] are told with.
+/// What a key is refused with.
 const SEND_A_KEY: &str = "Send `Authorization: Bearer <key>` with a key that the operator of postd gave you.";
 
 /// Who may use a route.
@@ -40,22 +44,40 @@ pub(crate) fn operation(
 ) -> OperationBuilder {
     let mut refusals = refusals.to_vec();
     if access == Access::Key {
-        refusals.extend([(Code::KeyUnknown, SEND_A_KEY), (Code::KeyExpired, SEND_A_KEY)]);
+        refusals.extend([Code::KeyUnknown, Code::KeyExpired, Code::KeyRevoked].map(|code| (code, SEND_A_KEY)));
     }
     let mut responses = Responses::from_iter(problems(&refusals, access));
     for (status, name) in [("429", "Throttled"), ("500", "NoAnswer")] {
         responses.responses.insert(status.to_owned(), utoipa::openapi::Ref::from_response_name(name).into());
     }
-    let operation = OperationBuilder::new()
+    OperationBuilder::new()
         .tag(tag)
         .operation_id(Some(id))
         .summary(Some(summary))
         .description(Some(description))
-        .responses(responses);
-    match access {
-        Access::Key => operation.security(SecurityRequirement::new(KEY, [] as [&str; 0])),
-        Access::Public => operation,
-    }
+        .responses(responses)
+}
+
+/// The operation as only a key with `scope` may use it.
+pub(crate) fn scoped(mut operation: Operation, scope: Scope) -> Operation {
+    let needs = format!("Takes a key with the scope `{scope}`.");
+    operation.description = Some(match operation.description {
+        Some(description) => format!("{description} {needs}"),
+        None => needs,
+    });
+    operation.security = Some(vec![SecurityRequirement::new(KEY, [scope.name()])]);
+    let refusal = routes::missing(scope);
+    let example = ExampleBuilder::new().value(Some(sorted(serde_json::to_value(&refusal).unwrap_or_default())));
+    let content = ContentBuilder::new()
+        .schema(Some(schema("Problem")))
+        .examples_from_iter([(refusal.code, example.build())])
+        .build();
+    let response = ResponseBuilder::new()
+        .description(format!("`{}`", refusal.code))
+        .content("application/problem+json", content)
+        .build();
+    operation.responses.responses.insert(refusal.status.to_string(), response.into());
+    operation
 }
 
 /// One response for each status, with an example for each code.
@@ -108,6 +130,8 @@ fn refused(code: Code, detail: &str) -> Problem {
         | Code::MethodNotAllowed
         | Code::KeyUnknown
         | Code::KeyExpired
+        | Code::KeyRevoked
+        | Code::ScopeMissing
         | Code::BodyTooLarge
         | Code::BodyNotJson
         | Code::QueryInvalid

@@ -97,7 +97,7 @@ fn components() -> Components {
     let key = Http::builder()
         .scheme(HttpAuthScheme::Bearer)
         .bearer_format("postd_<environment>_<id>_<secret>")
-        .description(Some("A key of the tenant. A key that was taken back may work for another minute."))
+        .description(Some("A key of the tenant. What it may do, its scopes say: each operation names the one that it takes. A key that was revoked works for a minute at most."))
         .build();
     ComponentsBuilder::new()
         .schemas_from_iter(schemas)

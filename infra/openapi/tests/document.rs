@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 use shared::{
     connect::NewSession,
+    http::routes::{self, Access, ROUTES},
     problem::Code,
     publish::{BulkPosts, NewPost, PostChanges},
     read::Resolution,
@@ -75,6 +76,49 @@ fn a_route_needs_a_key_where_the_template_says_so() {
             "{route}"
         );
     }
+}
+
+#[test]
+fn f10_every_route_of_the_template_has_its_scope_in_the_code_and_in_the_document() {
+    let listed: BTreeMap<String, bool> =
+        ROUTES.iter().map(|(route, access)| ((*route).to_owned(), matches!(access, Access::Key(_)))).collect();
+    assert_eq!(listed.len(), ROUTES.len(), "a route is listed twice");
+    assert_eq!(listed, template_routes(), "shared::http::routes and template.yaml differ");
+    for (route, operation) in operations(&document()) {
+        let Some(Access::Key(scope)) = routes::access(&route) else {
+            assert!(operation.get("security").is_none(), "{route}");
+            continue;
+        };
+        assert_eq!(operation["security"], serde_json::json!([{ "apiKey": [scope.name()] }]), "{route}");
+        let refusal = &operation["responses"]["403"]["content"]["application/problem+json"]["examples"];
+        let detail = refusal["key.scope_missing"]["value"]["detail"].as_str().unwrap_or_else(|| panic!("{route}"));
+        assert!(detail.contains(scope.name()), "{route}: {detail}");
+    }
+}
+
+/// What API Gateway remembers of a key holds for every route and for a while. So it may hold nothing but who the key is,
+/// found out from nothing but the key, and not for long.
+#[test]
+fn f10_what_the_gateway_remembers_of_a_key_depends_on_the_key_alone_and_is_forgotten_within_a_minute() {
+    let template: serde_norway::Value = serde_norway::from_str(TEMPLATE).unwrap();
+    let auth = &template["Resources"]["HttpApi"]["Properties"]["Auth"];
+    assert_eq!(auth["DefaultAuthorizer"].as_str(), Some("ApiKey"), "a route is closed unless it says otherwise");
+    let authorizers = auth["Authorizers"].as_mapping().unwrap();
+    assert_eq!(authorizers.len(), 1);
+    let authorizer = &auth["Authorizers"]["ApiKey"];
+    assert_eq!(authorizer["EnableSimpleResponses"].as_bool(), Some(true), "a policy would name routes");
+    let identity: BTreeMap<String, serde_norway::Value> =
+        serde_norway::from_value(authorizer["Identity"].clone()).unwrap();
+    assert_eq!(identity.keys().collect::<Vec<_>>(), ["Headers", "ReauthorizeEvery"]);
+    let headers: Vec<String> = serde_norway::from_value(identity["Headers"].clone()).unwrap();
+    assert_eq!(headers, ["Authorization"]);
+    assert!(identity["ReauthorizeEvery"].as_u64().unwrap() <= 60);
+    let function = include_str!("../../../functions/authorizer/src/main.rs");
+    assert_eq!(
+        function.matches("payload").count(),
+        1,
+        "the authorizer reads one header of the request, and nothing else"
+    );
 }
 
 #[test]

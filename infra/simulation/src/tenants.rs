@@ -8,6 +8,7 @@ use shared::{
     http::Caller,
     ids::{ConnectionId, KeyId, TenantId},
     platform::Platform,
+    scope::Scopes,
     secret::AccessToken,
     store::{Connection, ConnectionState, SavedDestination},
     telemetry::Function,
@@ -80,7 +81,7 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
             .map_err(|error| refused(&error))?;
         tenants.secrets.push(format!("canary-grant-{number}"));
         tenants.secrets.extend(tokens.into_iter().map(|(_, token)| token));
-        let caller = Caller { tenant, key: KeyId::from(id(3)) };
+        let caller = Caller { tenant, key: KeyId::from(id(3)), scopes: Scopes::ALL };
         tenants.members.insert(number, Member { caller, connection, page: page.clone() });
     }
     tenants.secrets.push(simulator::APP_SECRET.to_owned());

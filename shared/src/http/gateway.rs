@@ -8,11 +8,12 @@ use serde::Serialize;
 use serde_json::Value;
 use url::Url;
 
-use super::{Caller, Request, Response};
+use super::{Caller, Request, Response, routes};
 use crate::{
     authorize::Identity,
     limit::Limiter,
     problem::{Code, Problem},
+    scope::Scopes,
     tenant::Tenant,
 };
 
@@ -20,8 +21,13 @@ use crate::{
 pub const TENANT: &str = "tenant";
 /// See [`TENANT`].
 pub const KEY: &str = "key";
-/// Why nobody is known, if so: one of the codes of [`Code::KeyUnknown`] and [`Code::KeyExpired`].
+/// See [`TENANT`]: what the key may do, with spaces in between.
+pub const SCOPES: &str = "scopes";
+/// Why nobody is known, if so: the code of one of [`REFUSALS`].
 pub const REFUSAL: &str = "refusal";
+
+/// Why a key may be refused.
+const REFUSALS: [Code; 3] = [Code::KeyUnknown, Code::KeyExpired, Code::KeyRevoked];
 
 /// The answer as API Gateway wants it.
 #[derive(Debug, Serialize, PartialEq, Eq)]
@@ -70,13 +76,17 @@ pub fn request(event: ApiGatewayV2httpRequest, public: Option<&Url>) -> Result<R
 
 fn caller(fields: &std::collections::HashMap<String, Value>) -> Result<Caller, Code> {
     let text = |name| fields.get(name).and_then(Value::as_str);
-    if text(REFUSAL) == Some(Code::KeyExpired.name()) {
-        return Err(Code::KeyExpired);
+    if let Some(refusal) = REFUSALS.into_iter().find(|code| text(REFUSAL) == Some(code.name())) {
+        return Err(refusal);
     }
     let tenant = text(TENANT).and_then(|tenant| tenant.parse().ok());
     let key = text(KEY).and_then(|key| key.parse().ok());
-    match (tenant, key) {
-        (Some(tenant), Some(key)) => Ok(Caller { tenant: Tenant::verified(tenant), key }),
+    match (tenant, key, text(SCOPES)) {
+        (Some(tenant), Some(key), Some(scopes)) => {
+            Ok(Caller { tenant: Tenant::verified(tenant), key, scopes: Scopes::read(scopes) })
+        }
+        // The answer of an authorizer that knew of no scopes: it is forgotten in a minute, and grants nothing until then.
+        (Some(_), Some(_), None) => Err(Code::Unavailable),
         _ => Err(Code::KeyUnknown),
     }
 }
@@ -94,7 +104,9 @@ pub struct Authorized {
 #[must_use]
 pub fn authorized(identity: Result<Identity, Code>) -> Authorized {
     let fields = match identity {
-        Ok(Identity { tenant, key }) => vec![(TENANT, tenant.id().to_string()), (KEY, key.to_string())],
+        Ok(Identity { tenant, key, scopes }) => {
+            vec![(TENANT, tenant.id().to_string()), (KEY, key.to_string()), (SCOPES, scopes.to_string())]
+        }
         Err(code) => vec![(REFUSAL, code.name().to_owned())],
     };
     let context = fields.into_iter().map(|(name, value)| (name.to_owned(), value.into())).collect();
@@ -131,7 +143,7 @@ pub struct Front {
     pub limiter: Limiter,
 }
 
-/// Answers an event with `handle`, unless its caller has called too often. A refusal is an answer like any other: the
+/// Answers an event with `handle`, unless its caller has called too often or may not use the route. A refusal is an answer like any other: the
 /// function itself never fails.
 pub async fn answer<F>(
     event: ApiGatewayV2httpRequest,
@@ -149,9 +161,10 @@ where
     };
     // Boxed: the SDK's futures nest so deeply that the compiler gives up on one that holds them all.
     let verdict = Box::pin(front.limiter.admit(&request, source)).await;
-    let outcome = match verdict.refusal() {
-        None => Box::pin(handle(request)).await,
-        Some(problem) => Err(problem),
+    let admitted = verdict.refusal().map_or_else(|| routes::admit(&request), Err);
+    let outcome = match admitted {
+        Ok(()) => Box::pin(handle(request)).await,
+        Err(problem) => Err(problem),
     };
     response(verdict.mark(outcome.unwrap_or_else(Response::from)))
 }

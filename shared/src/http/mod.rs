@@ -10,6 +10,7 @@ use url::Url;
 pub mod gateway;
 mod precondition;
 mod response;
+pub mod routes;
 
 pub use precondition::at_another_version;
 pub use response::Response;
@@ -17,6 +18,7 @@ pub use response::Response;
 use crate::{
     ids::KeyId,
     problem::{Code, Fault, Problem},
+    scope::Scopes,
     tenant::Tenant,
 };
 
@@ -31,6 +33,8 @@ pub struct Caller {
     pub tenant: Tenant,
     /// With which key.
     pub key: KeyId,
+    /// What the key may do. Checked in front of every use case, see [`routes`].
+    pub scopes: Scopes,
 }
 
 /// A request to our API.
@@ -62,10 +66,15 @@ impl Request {
     /// Who calls.
     ///
     /// # Errors
-    /// 401: the key is missing, unknown or over.
+    /// 401: the key is missing, unknown, over or revoked; 503 if nobody can tell what it may do.
     pub fn caller(&self) -> Result<Caller, Problem> {
         self.caller.map_err(|code| {
-            Problem::new(code, "Send `Authorization: Bearer <key>` with a key that the operator of postd gave you.")
+            let detail = if code == Code::Unavailable {
+                "postd is just being updated, and does not know yet what this key may do; try again in a minute."
+            } else {
+                "Send `Authorization: Bearer <key>` with a key that the operator of postd gave you."
+            };
+            Problem::new(code, detail)
         })
     }
 

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use super::{Store, StoreError, from_row, keys, to_row};
 use crate::{
     ids::{KeyId, TenantId},
+    scope::Scopes,
     tenant::Tenant,
 };
 
@@ -30,6 +31,10 @@ pub struct ApiKey {
     pub name: String,
     /// SHA-256 of the secret, in hexadecimal digits. The secret has 256 bits: no slow hash is needed.
     pub secret_hash: String,
+    /// What it may do. A row without scopes is of a time when every key could do everything, and its key still can: also
+    /// what later builds add.
+    #[serde(default = "every_scope")]
+    pub scopes: Scopes,
     /// When it was created.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
@@ -40,6 +45,10 @@ pub struct ApiKey {
         skip_serializing_if = "Option::is_none"
     )]
     pub ends_at: Option<Timestamp>,
+}
+
+fn every_scope() -> Scopes {
+    Scopes::ALL
 }
 
 impl Store {

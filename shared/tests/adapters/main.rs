@@ -144,7 +144,7 @@ fn tenant(name: &str) -> Tenant {
 
 /// A tenant the way a function gets to know one: by what the authorizer wrote into the event.
 fn verified(tenant: TenantId) -> Tenant {
-    let authorizer = serde_json::json!({ "lambda": { "tenant": tenant, "key": KeyId::new() } });
+    let authorizer = serde_json::json!({ "lambda": { "tenant": tenant, "key": KeyId::new(), "scopes": "posts:read" } });
     let event = serde_json::json!({
         "requestContext": { "authorizer": authorizer, "domainName": "api.example.com", "http": { "method": "GET" } },
     });

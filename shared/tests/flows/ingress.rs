@@ -21,6 +21,7 @@ use shared::{
     },
     ids::{KeyId, TenantId},
     limit::{Limiter, Limits},
+    scope::Scopes,
     store::Store,
     telemetry::{Function, Metrics},
 };
@@ -45,7 +46,7 @@ fn front_over(client: aws_sdk_dynamodb::Client, clock: &ManualClock, limits: Lim
 }
 
 pub(crate) fn tenant(number: usize) -> Value {
-    json!({ "tenant": TenantId::derived(&[&number.to_string()]), "key": KeyId::new() })
+    json!({ "tenant": TenantId::derived(&[&number.to_string()]), "key": KeyId::new(), "scopes": Scopes::ALL.to_string() })
 }
 
 /// What the caller gets: the status, and the whole answer.

@@ -1,7 +1,11 @@
 //! Bad input: a clear answer, and nothing is lost or done.
 
 use serde_json::{Value, json};
-use shared::{http::MAX_BODY, problem::Code};
+use shared::{
+    authorize::{NewKey, create_key},
+    http::MAX_BODY,
+    problem::Code,
+};
 
 use crate::world::World;
 
@@ -130,7 +134,7 @@ async fn f09_what_belongs_to_another_tenant_does_not_exist() {
 #[tokio::test]
 async fn nobody_gets_401_on_every_route_that_belongs_to_a_tenant() {
     let world = World::start().await;
-    for refusal in [Code::KeyUnknown, Code::KeyExpired] {
+    for refusal in [Code::KeyUnknown, Code::KeyExpired, Code::KeyRevoked] {
         for route in [
             "GET /v1/posts",
             "GET /v1/posts/{post}",
@@ -171,8 +175,8 @@ async fn keys_are_checked_to_the_letter_and_to_their_end() {
     }
     let now = shared::clock::Clock::now(&world.clock);
     let ends = now.saturating_add(jiff::SignedDuration::from_secs(60)).unwrap();
-    let short = shared::authorize::create_key(&world.store, world.caller.tenant, ("local", "short"), now, Some(ends));
-    let short = short.await.unwrap();
+    let short = NewKey { ends_at: Some(ends), ..NewKey::unlimited("local", "short") };
+    let short = create_key(&world.store, world.caller.tenant, &short, now).await.unwrap();
     assert_eq!(identify(short.expose()).await, "known");
     world.advance(60);
     assert_eq!(identify(short.expose()).await, "key.expired");

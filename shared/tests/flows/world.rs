@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use shared::{
     apps::{Apps, SigningKeys},
-    authorize::{self, Authorizer},
+    authorize::{self, Authorizer, NewKey},
     aws::Clients,
     clock::{Clock, ManualClock},
     config,
@@ -378,10 +378,10 @@ pub(crate) fn location(response: &Response) -> Url {
 
 async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (Caller, String) {
     let tenant = authorize::create_tenant(store, "Example", now).await.unwrap();
-    let key = authorize::create_key(store, tenant, ("local", "test"), now, None).await.unwrap();
+    let key = authorize::create_key(store, tenant, &NewKey::unlimited("local", "test"), now).await.unwrap();
     let identity = authorizer.identify(&format!("Bearer {}", key.expose())).await.unwrap();
     let identity = identity.map_err(Code::name).unwrap();
-    (Caller { tenant: identity.tenant, key: identity.key }, key.expose().to_owned())
+    (Caller { tenant: identity.tenant, key: identity.key, scopes: identity.scopes }, key.expose().to_owned())
 }
 
 fn connectors(simulator: &str) -> Connectors {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::Method;
 use local::{Build, Cloud, Logs, Observed, Observer, Options};
 use serde_json::{Value, json};
-use shared::authorize::{create_key, create_tenant};
+use shared::authorize::{NewKey, create_key, create_tenant};
 use shared::aws::Clients;
 use shared::clock::{Clock as _, SystemClock};
 use shared::store::Store;
@@ -106,7 +106,7 @@ impl Scene {
         let store = Store::new(clients.dynamodb(), table);
         let now = SystemClock.now();
         let tenant = create_tenant(&store, "stranger", now).await?;
-        let key = create_key(&store, tenant, ("local", "measure"), now, None).await?;
+        let key = create_key(&store, tenant, &NewKey::unlimited("local", "measure"), now).await?;
         Ok(Client::new(self.cloud.api_url(), &self.cloud.simulator_url(), key.expose()))
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use http::Method;
 use serde_json::{Value, json};
-use shared::authorize::create_key;
+use shared::authorize::{NewKey, create_key};
 use shared::clock::{Clock as _, SystemClock};
 use simulator::facebook::seed;
 
@@ -47,7 +47,8 @@ async fn only_a_good_key_opens_the_api_and_every_other_is_told_why() {
     let now = SystemClock.now();
     let store = tenant.system.store().await;
     let (born, died) = (now - Duration::from_hours(1), now - Duration::from_secs(1));
-    let expired = create_key(&store, tenant.id, ("local", "old"), born, Some(died)).await.unwrap();
+    let old = NewKey { ends_at: Some(died), ..NewKey::unlimited("local", "old") };
+    let expired = create_key(&store, tenant.id, &old, born).await.unwrap();
     tenant.system.keep_secret(expired.expose());
     let refused = with_authorization(&tenant, &format!("Bearer {}", expired.expose())).await;
     assert_eq!(refused.problem(), problem(401, "key.expired"));

@@ -6,7 +6,7 @@ use http_body_util::{BodyExt as _, Full};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
-use shared::authorize::{create_key, create_tenant};
+use shared::authorize::{NewKey, create_key, create_tenant};
 use shared::clock::{Clock as _, SystemClock};
 use shared::tenant::Tenant as Verified;
 use simulator::facebook::seed;
@@ -80,7 +80,8 @@ impl<'a> Tenant<'a> {
         let store = system.store().await;
         let now = SystemClock.now();
         let id = create_tenant(&store, "test", now).await.unwrap();
-        let key = create_key(&store, id, ("local", "test"), now, None).await.unwrap().expose().to_owned();
+        let new = NewKey::unlimited("local", "test");
+        let key = create_key(&store, id, &new, now).await.unwrap().expose().to_owned();
         system.keep_secret(&key);
         Self { system, id, key }
     }

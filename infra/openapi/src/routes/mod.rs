@@ -1,12 +1,15 @@
 //! Every route: what it takes, what it answers, what it refuses.
 
-use shared::problem::{Code, Problem};
+use shared::{
+    http::routes,
+    problem::{Code, Problem},
+};
 use utoipa::{
     ToSchema,
     openapi::{HttpMethod, RefOr, Schema, path::Operation},
 };
 
-use crate::answers::Refusal;
+use crate::answers::{Refusal, scoped};
 
 mod browsers;
 mod connections;
@@ -24,7 +27,13 @@ pub(crate) struct Route {
 
 impl Route {
     fn new(method: HttpMethod, path: &'static str, operation: impl Into<Operation>) -> Self {
-        Self { method, path, operation: operation.into() }
+        let verb = serde_json::to_value(&method).unwrap_or_default();
+        let route = format!("{} {path}", verb.as_str().unwrap_or_default().to_uppercase());
+        let operation = match routes::access(&route) {
+            Some(routes::Access::Key(scope)) => scoped(operation.into(), scope),
+            Some(routes::Access::Public) | None => operation.into(),
+        };
+        Self { method, path, operation }
     }
 }
 
