@@ -137,7 +137,7 @@ fn facebook(platforms: &Platforms, hosts: HostPolicy) -> Result<FacebookSettings
 /// The configuration, with every bad variable.
 pub async fn authorizer(variables: &dyn Variables) -> Result<Authorizer, BadConfiguration> {
     let (base, ()) = Base::of::<()>(Function::Authorizer, variables).await?;
-    Ok(Authorizer { store: base.store(), clock: base.clock.clone() })
+    Ok(Authorizer::new(base.store(), base.clock.clone()))
 }
 
 /// `functions/publish`.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use shared::authorize::{NewKey, create_key, create_tenant};
 use shared::aws::Clients;
-use shared::store::Store;
+use shared::store::{Actor, Store};
 
 use crate::clock;
 
@@ -64,8 +64,8 @@ pub(crate) async fn tenant(
     let clients = Clients::at(&emulators.endpoint_url()).await;
     let store = Store::new(clients.dynamodb(), table);
     let now = clock::now();
-    let tenant = create_tenant(&store, name, now).await?;
-    let key = create_key(&store, tenant, &NewKey::unlimited("local", name), now).await?;
+    let (tenant, _) = create_tenant(&store, name, Actor::Postd, now).await?;
+    let key = create_key(&store, tenant, &NewKey::unlimited("local", name), Actor::Postd, now).await?;
     let seeded = SeededTenant { id: tenant.id().to_string(), api_key: key.expose().to_owned() };
     if let Some(file) = file {
         std::fs::write(file, json!(seeded).to_string()).map_err(SeedError::Keep)?;

@@ -8,7 +8,7 @@ use crate::{
     health::{CHECKED_EVERY, WARN_AHEAD, no_destination},
     ids::ConnectionId,
     secret::AccessToken,
-    store::{Connection, ConnectionState, SavedDestination, Session},
+    store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination, Session},
     telemetry::Chain,
     tenant::Tenant,
     vault::Expected,
@@ -22,6 +22,7 @@ impl ConnectFlow {
         let now = self.clock.now();
         let earlier = self.earlier(tenant, session, &grant).await?;
         let id = earlier.as_ref().map_or_else(ConnectionId::new, |earlier| earlier.id);
+        let action = if earlier.is_some() { AuditAction::Reconnected } else { AuditAction::Connected };
         let tokens: Vec<(String, AccessToken)> = grant
             .destinations
             .iter()
@@ -42,8 +43,22 @@ impl ConnectFlow {
             tenant = %tenant.id(), connection = %id, platform = %connection.platform,
             destinations = connection.destinations.len(), "connected"
         );
+        self.audit(tenant, session, action, &connection).await;
         self.release(tenant, id).await;
         Ok(id)
+    }
+
+    /// The connection stands: that the audit cannot be written does not undo it.
+    async fn audit(&self, tenant: Tenant, session: &Session, action: AuditAction, connection: &Connection) {
+        let by = session.begun_by.map_or(Actor::Postd, Actor::Key);
+        let entry = AuditEntry::new(self.clock.now(), by, action, connection.id)
+            .with("platform", connection.platform)
+            .with("account", &connection.account)
+            .with("session", session.id)
+            .with("destinations", connection.destinations.len());
+        if let Err(error) = self.store.audit(tenant, &entry).await {
+            tracing::error!(connection = %connection.id, error = %Chain(&error), "a login is missing in the audit");
+        }
     }
 
     /// What waited for this login goes out with the next tick. The connection stands, whatever becomes of that: what is not

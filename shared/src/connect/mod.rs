@@ -108,6 +108,7 @@ impl ConnectFlow {
         let session = Session {
             id: SessionId::new(),
             tenant: caller.tenant.id(),
+            begun_by: Some(caller.key),
             platform: wanted.platform,
             return_url: wanted.return_url,
             reconnect: wanted.reconnect,

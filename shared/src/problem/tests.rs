@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 32] = [
+const FAMILIES: [&str; 33] = [
     "app",
     "attempts",
     "body",
@@ -40,6 +40,7 @@ const FAMILIES: [&str; 32] = [
     "session",
     "target",
     "targets",
+    "tenant",
     "vault",
     "webhook",
 ];

@@ -30,10 +30,12 @@ const MOST_DETAILS: usize = 24;
 const LONGEST_TEXT: usize = 256;
 
 /// Who decided.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Actor {
     /// Whoever holds this API key.
     Key(KeyId),
+    /// Whoever runs postd, by the name that they gave themselves.
+    Operator(String),
     /// postd itself.
     Postd,
 }
@@ -42,6 +44,7 @@ impl fmt::Display for Actor {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Key(key) => key.fmt(formatter),
+            Self::Operator(name) => write!(formatter, "operator {name}"),
             Self::Postd => formatter.write_str("postd"),
         }
     }
@@ -54,6 +57,20 @@ pub enum AuditAction {
     TargetResolved,
     /// Dead letters were sent back to work.
     DeadLettersRedriven,
+    /// An account was connected.
+    Connected,
+    /// A connection was renewed by its owner.
+    Reconnected,
+    /// The platform said that the owner has withdrawn the permission.
+    Disconnected,
+    /// A tenant was created.
+    TenantCreated,
+    /// An API key was made.
+    KeyCreated,
+    /// An API key was given a successor, and an end.
+    KeyRotated,
+    /// An API key was taken back.
+    KeyRevoked,
 }
 
 impl AuditAction {
@@ -63,6 +80,13 @@ impl AuditAction {
         match self {
             Self::TargetResolved => "target.resolved",
             Self::DeadLettersRedriven => "dead_letters.redriven",
+            Self::Connected => "connection.connected",
+            Self::Reconnected => "connection.reconnected",
+            Self::Disconnected => "connection.disconnected",
+            Self::TenantCreated => "tenant.created",
+            Self::KeyCreated => "key.created",
+            Self::KeyRotated => "key.rotated",
+            Self::KeyRevoked => "key.revoked",
         }
     }
 }
@@ -111,7 +135,7 @@ pub struct AuditRecord {
     /// When.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub at: Timestamp,
-    /// Who: the id of an API key, or `postd`.
+    /// Who: the id of an API key, `operator` and a name, or `postd`.
     pub actor: String,
     /// What: the name of an [`AuditAction`], of this build or another.
     pub action: String,
@@ -134,7 +158,7 @@ impl AuditRecord {
             tenant: tenant.id(),
             sequence: head.map_or(0, |head| head.sequence).saturating_add(1),
             at: entry.at,
-            actor: entry.actor.to_string(),
+            actor: bounded(entry.actor.to_string()),
             action: entry.action.name().to_owned(),
             subject: entry.subject.clone(),
             details,
@@ -165,6 +189,31 @@ struct Head {
     last_month: Date,
 }
 
+/// What became of a change that is written together with its entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Change {
+    /// Both are there.
+    Done,
+    /// What was to change is not as the change takes it to be: nothing was written.
+    Refused,
+}
+
+/// Why an attempt wrote nothing, as far as is known.
+enum Miss {
+    /// Another entry was faster.
+    MovedOn,
+    /// A condition of the change does not hold.
+    Refused,
+    /// The store did not answer.
+    Failed(StoreError),
+}
+
+impl From<StoreError> for Miss {
+    fn from(error: StoreError) -> Self {
+        Self::Failed(error)
+    }
+}
+
 /// What a verification found.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum AuditChain {
@@ -180,25 +229,47 @@ impl Store {
     /// # Errors
     /// The store did not answer; the entry may be there.
     pub async fn audit(&self, tenant: Tenant, entry: &AuditEntry) -> Result<(), StoreError> {
+        match self.decide(tenant, entry, Vec::new()).await? {
+            Change::Done => Ok(()),
+            // Without a change there is nothing that could refuse it.
+            Change::Refused => Err(StoreError::Unavailable { operation: OPERATION, code: "refused".into() }),
+        }
+    }
+
+    /// Makes `changes` and keeps `entry` about them in one transaction: neither is there without the other.
+    pub(super) async fn decide(
+        &self,
+        tenant: Tenant,
+        entry: &AuditEntry,
+        changes: Vec<TransactWriteItem>,
+    ) -> Result<Change, StoreError> {
         let id = Uuid::new_v7(uuid_time(entry.at));
         let key = (keys::audit(tenant, keys::month(entry.at)), id.simple().to_string());
         for _ in 0..ATTEMPTS {
             let head = self.audit_head(tenant).await?;
-            let outcome = self.append(tenant, &AuditRecord::sealed(tenant, id, entry, head.as_ref()), head).await;
-            let Err(error) = outcome else { return Ok(()) };
+            let record = AuditRecord::sealed(tenant, id, entry, head.as_ref());
+            let Err(miss) = self.append(tenant, &record, head, &changes).await else { return Ok(Change::Done) };
             // The id is ours alone: if a row has it, our write took effect and only its answer was lost.
             if self.get("find an audit entry", key.0.clone(), key.1.clone(), true).await?.is_some() {
-                return Ok(());
+                return Ok(Change::Done);
             }
-            if let Some(error) = error {
-                return Err(error);
+            match miss {
+                Miss::MovedOn => {}
+                Miss::Refused => return Ok(Change::Refused),
+                Miss::Failed(error) => return Err(error),
             }
         }
         Err(StoreError::Unavailable { operation: OPERATION, code: "contended".into() })
     }
 
-    /// One attempt; `Err(None)` if the head has moved on.
-    async fn append(&self, tenant: Tenant, record: &AuditRecord, head: Option<Head>) -> Result<(), Option<StoreError>> {
+    /// One attempt.
+    async fn append(
+        &self,
+        tenant: Tenant,
+        record: &AuditRecord,
+        head: Option<Head>,
+        changes: &[TransactWriteItem],
+    ) -> Result<(), Miss> {
         let month = keys::month(record.at);
         let next = Head {
             sequence: record.sequence,
@@ -207,8 +278,8 @@ impl Store {
             last_month: head.as_ref().map_or(month, |head| head.last_month.max(month)),
         };
         let sort = record.id.simple().to_string();
-        let entry = to_row("audit entry", keys::audit(tenant, month), sort, record).map_err(Some)?;
-        let next = to_row("audit head", keys::tenant(tenant), keys::AUDIT.to_owned(), &next).map_err(Some)?;
+        let entry = to_row("audit entry", keys::audit(tenant, month), sort, record)?;
+        let next = to_row("audit head", keys::tenant(tenant), keys::AUDIT.to_owned(), &next)?;
         let put = |row: Item| Put::builder().table_name(&self.table).set_item(Some(row));
         let onto = match &head {
             None => put(next).condition_expression(NOT_THERE),
@@ -220,8 +291,10 @@ impl Store {
         let mut writes = Vec::new();
         for put in [put(entry).condition_expression(NOT_THERE), onto] {
             let incomplete = |_| StoreError::Unavailable { operation: OPERATION, code: "incomplete_request".into() };
-            writes.push(TransactWriteItem::builder().put(put.build().map_err(incomplete).map_err(Some)?).build());
+            writes.push(TransactWriteItem::builder().put(put.build().map_err(incomplete)?).build());
         }
+        let own = writes.len();
+        writes.extend_from_slice(changes);
         let outcome = self
             .client
             .transact_write_items()
@@ -232,12 +305,17 @@ impl Store {
             .await;
         let Err(error) = outcome else { return Ok(()) };
         if let Some(TransactWriteItemsError::TransactionCanceledException(cancelled)) = error.as_service_error() {
-            let moved_on = |code: &str| matches!(code, "ConditionalCheckFailed" | "TransactionConflict");
-            if cancelled.cancellation_reasons().iter().filter_map(|reason| reason.code()).any(moved_on) {
-                return Err(None);
+            let reasons: Vec<&str> =
+                cancelled.cancellation_reasons().iter().map(|reason| reason.code().unwrap_or_default()).collect();
+            // A change that does not hold now will not hold on the next head either.
+            if reasons.iter().skip(own).any(|code| *code == "ConditionalCheckFailed") {
+                return Err(Miss::Refused);
+            }
+            if reasons.iter().any(|code| matches!(*code, "ConditionalCheckFailed" | "TransactionConflict")) {
+                return Err(Miss::MovedOn);
             }
         }
-        Err(Some(unavailable(OPERATION)(error)))
+        Err(unavailable(OPERATION)(error).into())
     }
 
     async fn audit_head(&self, tenant: Tenant) -> Result<Option<Head>, StoreError> {
@@ -253,18 +331,40 @@ impl Store {
     pub async fn audit_chain(&self, tenant: Tenant) -> Result<AuditChain, StoreError> {
         // Entries may be added meanwhile: what was there before must be among them, and none may be beyond the end.
         let Some(before) = self.audit_head(tenant).await? else { return Ok(AuditChain::Whole(Vec::new())) };
-        let mut records = Vec::new();
-        let mut month = before.first_month;
-        while month <= before.last_month {
-            records.extend(self.audit_month(tenant, month).await?);
-            month = keys::month_after(month);
-        }
-        records.sort_by_key(|record| record.sequence);
+        let records = self.audit_months(tenant, &before).await?;
         let after = self.audit_head(tenant).await?.map_or(0, |head| head.sequence);
         if let Some(beyond) = records.last().map(|record| record.sequence).filter(|sequence| *sequence > after) {
             return Ok(AuditChain::BrokenAt(beyond));
         }
         Ok(verified(tenant, records, &before))
+    }
+
+    /// The entries of a tenant as they stand there, in order; or only those of the month that begins with `month`.
+    ///
+    /// # Errors
+    /// The store did not answer, or an entry cannot be read.
+    pub async fn audit_entries(&self, tenant: Tenant, month: Option<Date>) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut records = match month {
+            Some(month) => self.audit_month(tenant, month.first_of_month()).await?,
+            None => match self.audit_head(tenant).await? {
+                Some(head) => self.audit_months(tenant, &head).await?,
+                None => Vec::new(),
+            },
+        };
+        records.sort_by_key(|record| record.sequence);
+        Ok(records)
+    }
+
+    /// The entries of all months that `head` knows, in order.
+    async fn audit_months(&self, tenant: Tenant, head: &Head) -> Result<Vec<AuditRecord>, StoreError> {
+        let mut records = Vec::new();
+        let mut month = head.first_month;
+        while month <= head.last_month {
+            records.extend(self.audit_month(tenant, month).await?);
+            month = keys::month_after(month);
+        }
+        records.sort_by_key(|record| record.sequence);
+        Ok(records)
     }
 
     /// The entries of the month that begins with `month`, as they stand there.

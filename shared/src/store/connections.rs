@@ -257,7 +257,7 @@ impl Store {
     }
 
     /// Records that a connection needs its owner, by what was seen at `seen_at` with its tokens or heard from the platform;
-    /// and a line in its health log. A login after that has the last word: then nothing is recorded.
+    /// and a line in its health log. A login after that has the last word: then nothing is recorded, and the answer is `false`.
     ///
     /// # Errors
     /// The store did not answer.
@@ -267,12 +267,13 @@ impl Store {
         id: ConnectionId,
         (reason, seen_at): (&Refusal, Timestamp),
         now: Timestamp,
-    ) -> Result<(), StoreError> {
+    ) -> Result<bool, StoreError> {
         let state = (ConnectionState::Reconnect, Some(reason));
-        if self.set_connection_state(tenant, id, (state.0, state.1, seen_at), now).await? {
+        let ended = self.set_connection_state(tenant, id, (state.0, state.1, seen_at), now).await?;
+        if ended {
             self.log_health(tenant, id, state, now).await?;
         }
-        Ok(())
+        Ok(ended)
     }
 
     /// Records what was learned about a connection at `seen_at`; `false` if it was given up, or made anew since then: it

@@ -3,7 +3,7 @@
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, from_row, keys, text, time_to_live, to_row};
+use super::{AuditEntry, Change, Store, StoreError, from_row, keys, text, time_to_live, to_row};
 use crate::{ids::ConnectionId, platform::Platform, tenant::Tenant};
 
 /// How long deliveries are kept; longer than any platform repeats one (F74).
@@ -59,7 +59,7 @@ impl Store {
         item.map(|item| from_row("webhook", item)).transpose()
     }
 
-    /// Records what a delivery meant for one connection, once.
+    /// Records what a delivery meant for one connection, once; and with it, in one write, what the audit is to say of it.
     ///
     /// # Errors
     /// The store did not answer.
@@ -69,13 +69,20 @@ impl Store {
         (platform, connection): (Platform, ConnectionId),
         event: &super::LastEvent,
         dedupe_key: &str,
+        entry: Option<&AuditEntry>,
     ) -> Result<Receipt, StoreError> {
+        const OPERATION: &str = "record an event";
         let day = event.received_at.to_zoned(TimeZone::UTC).date().to_string();
         let sort = format!("{platform}#{dedupe_key}#{connection}");
         let mut row = to_row("event", keys::tenant_hook(tenant, &day), sort, event)?;
         row.insert("connection".into(), text(connection));
         row.insert("expires_at".into(), time_to_live(event.received_at.saturating_add(KEPT).unwrap_or(Timestamp::MAX)));
-        self.put_once("record an event", row).await
+        let Some(entry) = entry else { return self.put_once(OPERATION, row).await };
+        let change = self.put_where_none(OPERATION, row)?;
+        Ok(match self.decide(tenant, entry, vec![change]).await? {
+            Change::Done => Receipt::New,
+            Change::Refused => Receipt::Repeated,
+        })
     }
 
     async fn put_once(&self, operation: &'static str, row: super::Item) -> Result<Receipt, StoreError> {

@@ -25,8 +25,15 @@ pub(super) const SAID: &str = "SAID";
 pub(super) const SESSION: &str = "SESSION";
 pub(super) const CONNECTION_PREFIX: &str = "CONN#";
 
+pub(super) const KEY_PREFIX: &str = "KEY#";
+
 pub(super) fn key(id: KeyId) -> String {
-    format!("KEY#{id}")
+    format!("{KEY_PREFIX}{id}")
+}
+
+/// When each key of a tenant was last used: apart from the keys, so that whoever notes it has no right to them.
+pub(super) fn used(tenant: Tenant) -> String {
+    format!("USED#{}", tenant.id())
 }
 
 pub(super) fn connection(id: ConnectionId) -> String {

@@ -34,7 +34,7 @@ mod sweep;
 mod targets;
 mod tenancy;
 
-pub use audit::{Actor, AuditAction, AuditChain, AuditEntry, AuditRecord};
+pub use audit::{Actor, AuditAction, AuditChain, AuditEntry, AuditRecord, Change};
 pub use claims::{Claim, ClaimRequest};
 pub use connections::{Connection, ConnectionState, LastEvent, SavedDestination};
 pub use cursor::{Cursor, DeadLetterCursor, InvalidCursor};

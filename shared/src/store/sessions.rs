@@ -7,7 +7,7 @@ use url::Url;
 
 use super::{Store, StoreError, from_row, keys, text, time_to_live, to_row, unavailable};
 use crate::{
-    ids::{ConnectionId, SessionId, TenantId},
+    ids::{ConnectionId, KeyId, SessionId, TenantId},
     platform::Platform,
 };
 
@@ -18,6 +18,9 @@ pub struct Session {
     pub id: SessionId,
     /// Whose connection this will be. The session itself proves it: only an authorized caller makes one.
     pub(crate) tenant: TenantId,
+    /// The key that began it; absent in sessions of older builds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub begun_by: Option<KeyId>,
     /// Where the grant is to come from.
     pub platform: Platform,
     /// Where the browser goes at the end.

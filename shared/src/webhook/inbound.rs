@@ -9,7 +9,7 @@ use crate::{
     consume::Message,
     platform::Platform,
     queue::InboundMessage,
-    store::{HookEvent, LastEvent, Receipt, Store, StoreError},
+    store::{Actor, AuditAction, AuditEntry, HookEvent, LastEvent, Receipt, Store, StoreError},
     telemetry::Chain,
 };
 
@@ -76,12 +76,18 @@ impl Inbound {
         for (tenant, connection) in self.store.connections_at(platform, &event.account).await? {
             // Every write here may be made twice, so that a crash between two of them loses neither.
             self.store.set_last_event(tenant, connection, &last).await?;
+            let mut entry = None;
             if event.kind == WebhookKind::ConnectionRevoked {
                 // Deliveries are late and repeated: one of before the last login is about the grant that this login renewed.
                 let seen_at = event.occurred_at.unwrap_or(delivery.received_at).min(delivery.received_at);
-                self.store.end_connection(tenant, connection, (&revoked(), seen_at), self.clock.now()).await?;
+                let now = self.clock.now();
+                if self.store.end_connection(tenant, connection, (&revoked(), seen_at), now).await? {
+                    let told = AuditEntry::new(now, Actor::Postd, AuditAction::Disconnected, connection);
+                    entry = Some(told.with("platform", platform).with("account", &event.account));
+                }
             }
-            let receipt = self.store.put_tenant_event(tenant, (platform, connection), &last, &event.dedupe_key).await?;
+            let about = (platform, connection);
+            let receipt = self.store.put_tenant_event(tenant, about, &last, &event.dedupe_key, entry.as_ref()).await?;
             if receipt == Receipt::New {
                 tracing::info!(tenant = %tenant.id(), %connection, kind, "event recorded");
             }

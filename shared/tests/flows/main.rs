@@ -20,6 +20,7 @@ mod graveyard;
 mod idempotency;
 mod ingress;
 mod intercept;
+mod keys;
 mod limits;
 mod lost;
 mod offboarding;

@@ -5,6 +5,7 @@ use shared::{
     authorize::{NewKey, create_key},
     http::MAX_BODY,
     problem::Code,
+    store::Actor,
 };
 
 use crate::world::World;
@@ -176,7 +177,7 @@ async fn keys_are_checked_to_the_letter_and_to_their_end() {
     let now = shared::clock::Clock::now(&world.clock);
     let ends = now.saturating_add(jiff::SignedDuration::from_secs(60)).unwrap();
     let short = NewKey { ends_at: Some(ends), ..NewKey::unlimited("local", "short") };
-    let short = create_key(&world.store, world.caller.tenant, &short, now).await.unwrap();
+    let short = create_key(&world.store, world.caller.tenant, &short, Actor::Postd, now).await.unwrap();
     assert_eq!(identify(short.expose()).await, "known");
     world.advance(60);
     assert_eq!(identify(short.expose()).await, "key.expired");

@@ -91,9 +91,11 @@ async fn what_a_person_found_is_published_and_never_sent_again() {
     world.drain().await;
     assert_eq!(world.page().len(), 1);
     assert_eq!(world.events(&id).await.last().unwrap(), "published");
-    let shared::store::AuditChain::Whole(audit) = world.store.audit_chain(world.caller.tenant).await.unwrap() else {
+    let shared::store::AuditChain::Whole(mut audit) = world.store.audit_chain(world.caller.tenant).await.unwrap()
+    else {
         panic!("the audit is broken");
     };
+    audit.retain(|record| record.action == "target.resolved");
     assert_eq!(audit.len(), 1, "one answer, however often it was given");
     assert_eq!((audit[0].action.as_str(), audit[0].subject.clone()), ("target.resolved", format!("{id}/t1")));
     assert_eq!((&*audit[0].actor, &*audit[0].details["became"]), (&*world.caller.key.to_string(), "published"));

@@ -6,6 +6,7 @@ use shared::{
     clock::Clock as _,
     http::routes::{Access, ROUTES},
     scope::{Scope, Scopes},
+    store::Actor,
 };
 
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
 
 async fn key_with(world: &World, scopes: Scopes) -> String {
     let new = NewKey { scopes, ..NewKey::unlimited("local", "test") };
-    let key = create_key(&world.store, world.caller.tenant, &new, world.clock.now()).await.unwrap();
+    let key = create_key(&world.store, world.caller.tenant, &new, Actor::Postd, world.clock.now()).await.unwrap();
     key.expose().to_owned()
 }
 

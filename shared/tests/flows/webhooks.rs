@@ -4,7 +4,10 @@ use aws_lc_rs::hmac;
 use bytes::Bytes;
 use data_encoding::HEXLOWER;
 use serde_json::{Value, json};
-use shared::http::{Request, Response};
+use shared::{
+    http::{Request, Response},
+    store::AuditChain,
+};
 use simulator::facebook::seed;
 
 use crate::world::World;
@@ -157,11 +160,22 @@ async fn a_withdrawn_permission_asks_the_owner_to_connect_again_unless_that_has_
         }] })
         .to_string();
         assert_eq!(deliver(&world, body.as_bytes(), Some(&sign(body.as_bytes()))).await.status, 200);
-        understand(&world).await;
+        // The queue may deliver it twice.
+        let messages = world.receive(&world.inbound_queue, 60).await;
+        for _ in 0..2 {
+            assert!(world.inbound.batch(messages.clone()).await.is_empty());
+        }
         let path = format!("/v1/connections/{connection}");
         let shown = world.read("GET /v1/connections/{connection}", &path).await.unwrap();
         assert_eq!((&shown["state"], &shown["reason"]["code"]), (&json!(state), &json!(reason)), "{time}");
         assert_eq!(shown["last_event"]["kind"], "connection.revoked");
+        let told = async || {
+            let AuditChain::Whole(records) = world.store.audit_chain(world.caller.tenant).await.unwrap() else {
+                panic!("the audit is broken");
+            };
+            records.iter().filter(|record| record.action == "connection.disconnected").count()
+        };
+        assert_eq!(told().await, usize::from(reason.is_some()), "{time}");
     }
 }
 

@@ -34,7 +34,7 @@ use shared::{
     queue::{self, DeadLetters, Queue},
     read::Reader,
     redrive::Redriver,
-    store::Store,
+    store::{Actor, Store},
     telemetry::{Function, Metrics},
     vault::Vault,
     webhook::{Inbound, Receiver},
@@ -95,7 +95,7 @@ impl World {
             resources,
         };
         let store = parts.store();
-        let authorizer = Authorizer { store: store.clone(), clock: parts.clock.clone() };
+        let authorizer = Authorizer::new(store.clone(), parts.clock.clone());
         let (caller, key) = new_tenant(&store, &authorizer, start).await;
         Self {
             publisher: parts.publisher(),
@@ -377,8 +377,9 @@ pub(crate) fn location(response: &Response) -> Url {
 }
 
 async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (Caller, String) {
-    let tenant = authorize::create_tenant(store, "Example", now).await.unwrap();
-    let key = authorize::create_key(store, tenant, &NewKey::unlimited("local", "test"), now).await.unwrap();
+    let (tenant, _) = authorize::create_tenant(store, "Example", Actor::Postd, now).await.unwrap();
+    let key =
+        authorize::create_key(store, tenant, &NewKey::unlimited("local", "test"), Actor::Postd, now).await.unwrap();
     let identity = authorizer.identify(&format!("Bearer {}", key.expose())).await.unwrap();
     let identity = identity.map_err(Code::name).unwrap();
     (Caller { tenant: identity.tenant, key: identity.key, scopes: identity.scopes }, key.expose().to_owned())

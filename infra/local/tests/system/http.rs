@@ -6,6 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use shared::authorize::{NewKey, create_key};
 use shared::clock::{Clock as _, SystemClock};
+use shared::store::Actor;
 use simulator::facebook::seed;
 
 use crate::support::System;
@@ -48,7 +49,7 @@ async fn only_a_good_key_opens_the_api_and_every_other_is_told_why() {
     let store = tenant.system.store().await;
     let (born, died) = (now - Duration::from_hours(1), now - Duration::from_secs(1));
     let old = NewKey { ends_at: Some(died), ..NewKey::unlimited("local", "old") };
-    let expired = create_key(&store, tenant.id, &old, born).await.unwrap();
+    let expired = create_key(&store, tenant.id, &old, Actor::Postd, born).await.unwrap();
     tenant.system.keep_secret(expired.expose());
     let refused = with_authorization(&tenant, &format!("Bearer {}", expired.expose())).await;
     assert_eq!(refused.problem(), problem(401, "key.expired"));

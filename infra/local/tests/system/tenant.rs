@@ -8,6 +8,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use shared::authorize::{NewKey, create_key, create_tenant};
 use shared::clock::{Clock as _, SystemClock};
+use shared::store::Actor;
 use shared::tenant::Tenant as Verified;
 use simulator::facebook::seed;
 use url::Url;
@@ -79,9 +80,9 @@ impl<'a> Tenant<'a> {
     pub(crate) async fn new(system: &'a System) -> Self {
         let store = system.store().await;
         let now = SystemClock.now();
-        let id = create_tenant(&store, "test", now).await.unwrap();
+        let (id, _) = create_tenant(&store, "test", Actor::Postd, now).await.unwrap();
         let new = NewKey::unlimited("local", "test");
-        let key = create_key(&store, id, &new, now).await.unwrap().expose().to_owned();
+        let key = create_key(&store, id, &new, Actor::Postd, now).await.unwrap().expose().to_owned();
         system.keep_secret(&key);
         Self { system, id, key }
     }
