@@ -35,6 +35,7 @@ mod schedules;
 mod scopes;
 mod spread;
 mod stale;
+mod tenancy;
 mod unknown;
 mod vault;
 mod webhooks;
