@@ -1,6 +1,5 @@
 //! The program as an operator runs it: against the emulators, with the keys tried at the real authorizer.
 #![expect(clippy::unwrap_used, reason = "helpers of tests fail as tests do")]
-#![expect(clippy::indexing_slicing, reason = "a missing field is a failed test")]
 
 mod arguments;
 mod audit;
