@@ -42,7 +42,7 @@ pub(crate) struct Arguments {
     #[command(flatten)]
     pub(crate) place: Place,
 
-    /// Who you are, for the audit: told, not proved (CloudTrail knows whose credentials these are)
+    /// Who you are, for the audit; told, not proved: the log of AWS itself knows whose credentials these are
     #[arg(long, global = true, value_name = "NAME", env = "USER", default_value = "unknown", hide_env_values = true)]
     pub(crate) operator: String,
 
@@ -61,7 +61,7 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "NAME", env = "POSTD_STACK")]
     pub(crate) stack: Option<String>,
 
-    /// The state table itself (the stack's output StateTableName); counts before --stack
+    /// The state table itself (the stack's output `StateTableName`); counts before --stack
     #[arg(long, global = true, value_name = "TABLE", env = "POSTD_STATE_TABLE")]
     pub(crate) state_table: Option<String>,
 
