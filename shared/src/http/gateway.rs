@@ -23,7 +23,7 @@ pub const TENANT: &str = "tenant";
 pub const KEY: &str = "key";
 /// See [`TENANT`]: what the key may do, with spaces in between.
 pub const SCOPES: &str = "scopes";
-/// Why nobody is known, if so: the code of one of [`REFUSALS`].
+/// Why nobody is known, if so: the code of an unknown, ended or revoked key.
 pub const REFUSAL: &str = "refusal";
 
 /// Why a key may be refused.
