@@ -19,7 +19,7 @@ use jiff::SignedDuration;
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
-use crate::variables;
+use crate::{reach::LocalHosts, variables};
 
 /// A source of environment variables: the process's, or an array in a test.
 pub trait Variables {
@@ -394,6 +394,8 @@ pub struct Platforms {
     pub facebook_graph_version: Option<String>,
     /// [`variables::FACEBOOK_SETTLE_SECONDS`].
     pub facebook_settle_time: Option<SignedDuration>,
+    /// [`variables::LOCAL_HOSTS`].
+    pub local_hosts: Option<LocalHosts>,
 }
 
 impl Section for Platforms {
@@ -406,11 +408,16 @@ impl Section for Platforms {
         let facebook_dialog_url = reader.optional(variables::FACEBOOK_DIALOG_URL, facebook);
         let facebook_graph_version = reader.optional(variables::FACEBOOK_GRAPH_VERSION, graph_version);
         let facebook_settle_time = reader.optional(variables::FACEBOOK_SETTLE_SECONDS, seconds);
+        let local_hosts = reader.optional(variables::LOCAL_HOSTS, |value| match rule {
+            Environment::Local => value.parse(),
+            Environment::Dev | Environment::Staging | Environment::Production => Err("for the local cloud only"),
+        });
         Some(Self {
             facebook_graph_url: facebook_graph_url?,
             facebook_dialog_url: facebook_dialog_url?,
             facebook_graph_version: facebook_graph_version?,
             facebook_settle_time: facebook_settle_time?,
+            local_hosts: local_hosts?,
         })
     }
 }
@@ -522,6 +529,20 @@ mod tests {
         }
         let local = [("POSTD_ENVIRONMENT", "local"), ("POSTD_FACEBOOK_GRAPH_URL", "http://127.0.0.1:8081")];
         assert_eq!(problem::<Platforms>(&with(&local)), "");
+    }
+
+    #[test]
+    fn addresses_of_callers_lead_to_this_machine_in_the_local_cloud_only() {
+        let hosts = ("POSTD_LOCAL_HOSTS", "127.0.0.1:8081,media.postd:9000");
+        assert_eq!(problem::<Platforms>(&with(&[("POSTD_ENVIRONMENT", "local"), hosts])), "");
+        for environment in ["dev", "staging", "production", "lokal"] {
+            let text = problem::<Platforms>(&with(&[("POSTD_ENVIRONMENT", environment), hosts]));
+            assert_eq!(text, "bad configuration: POSTD_LOCAL_HOSTS (for the local cloud only)", "{environment}");
+        }
+        for wrong in ["10.0.0.1:80", "a/b", "user@127.0.0.1:1", "127.0.0.1:99999", ","] {
+            let text = problem::<Platforms>(&with(&[("POSTD_ENVIRONMENT", "local"), ("POSTD_LOCAL_HOSTS", wrong)]));
+            assert!(text.contains("POSTD_LOCAL_HOSTS (not hosts of this machine"), "{wrong}: {text}");
+        }
     }
 
     #[test]

@@ -26,6 +26,7 @@ pub mod post;
 pub mod problem;
 pub mod publish;
 pub mod queue;
+pub mod reach;
 pub mod read;
 pub mod redrive;
 pub mod schedule;

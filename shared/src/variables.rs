@@ -55,6 +55,10 @@ pub const FACEBOOK_GRAPH_VERSION: &str = "POSTD_FACEBOOK_GRAPH_VERSION";
 /// Replaces how many seconds after an unknown outcome a Page's feed can be trusted.
 pub const FACEBOOK_SETTLE_SECONDS: &str = "POSTD_FACEBOOK_SETTLE_SECONDS";
 
+/// Hosts of this machine that addresses of callers may lead to in the local cloud, and nowhere else: `127.0.0.1:8081`, with
+/// commas between them.
+pub const LOCAL_HOSTS: &str = "POSTD_LOCAL_HOSTS";
+
 /// How many requests a tenant may make in a minute.
 pub const LIMIT_TENANT: &str = "POSTD_LIMIT_TENANT";
 

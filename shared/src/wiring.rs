@@ -27,6 +27,7 @@ use crate::{
     platform::Platform,
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
+    reach::Reach,
     read::Reader,
     redrive::Redriver,
     store::Store,
@@ -103,7 +104,8 @@ impl Base {
             // Meta does not refuse an ended version, it answers with another: nobody else would ever notice.
             tracing::error!(version = settings.version(), "this version of the Graph API has ended");
         }
-        Ok(Connectors::new(Arc::new(Facebook::new(settings))))
+        let reach = Reach::with_local_hosts(platforms.local_hosts.clone().unwrap_or_default());
+        Ok(Connectors::new(Arc::new(Facebook::new(settings))).reaching(reach))
     }
 
     fn wired<T>(self, app: T, limits: Limits) -> Wired<T> {

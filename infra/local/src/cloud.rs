@@ -359,6 +359,8 @@ fn environment(options: &Options, emulators: &Emulators, simulator: &Simulator) 
     for platform in [shared::variables::FACEBOOK_GRAPH_URL, shared::variables::FACEBOOK_DIALOG_URL] {
         environment.entry(platform.to_owned()).or_insert_with(|| simulator.url());
     }
+    let own = simulator.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
+    environment.entry(shared::variables::LOCAL_HOSTS.to_owned()).or_insert(own);
     environment
 }
 

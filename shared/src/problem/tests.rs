@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 33] = [
+const FAMILIES: [&str; 34] = [
     "app",
     "attempts",
     "body",
@@ -41,6 +41,7 @@ const FAMILIES: [&str; 33] = [
     "target",
     "targets",
     "tenant",
+    "url",
     "vault",
     "webhook",
 ];

@@ -195,7 +195,7 @@ fn content_rules(connectors: &Connectors, wanted: &NewPost, index: usize, spec: 
         Some(own) => (format!("/targets/{index}/content"), own),
         None => ("/content".to_owned(), &wanted.content),
     };
-    for finding in connectors.of(spec.platform).preflight(content) {
+    for finding in connectors.preflight(spec.platform, content) {
         faults.push(Fault::new(format!("{base}{}", finding.pointer), finding.rule, finding.message));
     }
 }
