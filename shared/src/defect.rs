@@ -38,10 +38,16 @@ pub enum Defect {
     IgnoresIdempotencyKeys,
     /// A job publishes the version of its post that it has seen, however often that was edited since.
     PublishesOldVersions,
+    /// Whoever wants to renews a token, also while another is at it.
+    RefreshesWithoutLease,
+    /// A renewed token is stored whatever stands there by then.
+    StoresOverNewerTokens,
+    /// A refusal to renew ends the connection without a look at what has been stored meanwhile.
+    BelievesRefusalsAtOnce,
 }
 
 impl Defect {
-    /// Every one.
+    /// Every one of the publish pipeline.
     pub const ALL: [Self; 17] = [
         Self::AcknowledgesWithoutRecord,
         Self::ClaimsWhateverIsDelivered,
@@ -61,6 +67,10 @@ impl Defect {
         Self::IgnoresIdempotencyKeys,
         Self::PublishesOldVersions,
     ];
+
+    /// Every one of the renewal of tokens.
+    pub const OF_REFRESHES: [Self; 3] =
+        [Self::RefreshesWithoutLease, Self::StoresOverNewerTokens, Self::BelievesRefusalsAtOnce];
 
     /// Whether this library has it.
     #[cfg(not(feature = "simulation"))]

@@ -15,11 +15,17 @@ use crate::{
         transport::Transport,
     },
     connectors::Connectors,
-    store::{Connection, ConnectionState, SavedDestination, Store, StoreError},
+    refresh::{Refreshed, Why, Wish},
+    store::{Connection, ConnectionState, ENDING, Store, StoreError},
     telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
     vault::{Purpose, Vault, VaultError},
 };
+
+/// Its owner withdrew what it needs.
+const SCOPES_MISSING: &str = "connection.scopes_missing";
+/// It may publish nowhere.
+const NO_DESTINATION: &str = "connection.no_destination";
 
 /// How often a connection is checked.
 pub const CHECKED_EVERY: SignedDuration = SignedDuration::from_hours(6);
@@ -63,19 +69,6 @@ impl HealthCheck {
     /// # Errors
     /// The store did not answer.
     pub async fn run(&self, time_left: Duration) -> Result<Checked, StoreError> {
-        self.take(time_left, Due::Checks).await
-    }
-
-    /// Checks the connections whose token is about to end, so that their owners hear in time that they must connect again:
-    /// no token is renewed without them.
-    ///
-    /// # Errors
-    /// The store did not answer.
-    pub async fn renew(&self, time_left: Duration) -> Result<Checked, StoreError> {
-        self.take(time_left, Due::Tokens).await
-    }
-
-    async fn take(&self, time_left: Duration, due: Due) -> Result<Checked, StoreError> {
         let ends = tokio::time::Instant::now() + time_left;
         let now = self.clock.now();
         let next = now.saturating_add(CHECKED_EVERY).unwrap_or(now);
@@ -86,10 +79,7 @@ impl HealthCheck {
                     tracing::warn!(checked.checked, "time is over; the next run goes on");
                     return Ok(checked);
                 }
-                let taken = match due {
-                    Due::Checks => self.store.take_due_health(shard, now, next, PAGE).await?,
-                    Due::Tokens => self.store.take_due_tokens(shard, now, next, PAGE).await?,
-                };
+                let taken = self.store.take_due_health(shard, now, next, PAGE).await?;
                 if taken.is_empty() {
                     break;
                 }
@@ -105,19 +95,20 @@ impl HealthCheck {
     }
 
     /// Asks about one connection and records what the platform says. Returns the state that it is in then.
-    async fn check(&self, tenant: Tenant, connection: &Connection) -> Result<ConnectionState, StoreError> {
+    pub(crate) async fn check(&self, tenant: Tenant, connection: &Connection) -> Result<ConnectionState, StoreError> {
         if connection.state == ConnectionState::Disconnected {
             return Ok(connection.state);
         }
         let now = self.clock.now();
         let (state, reason) = match self.ask(tenant, connection).await {
-            Ok(health) => verdict(&health, &connection.destinations, now),
+            Ok(health) => verdict(&health, connection, now),
             Err(Silence::Dead(refusal)) => (ConnectionState::Reconnect, Some(refusal)),
+            Err(Silence::Ended) => return Ok(ConnectionState::Reconnect),
             // Nobody said that it is dead: it stays what it was, and is asked again.
             Err(Silence::NoAnswer) => return Ok(connection.state),
         };
         if state == connection.state && reason == connection.reason {
-            self.store.set_connection_state(tenant, connection.id, (state, reason.as_ref(), now), now).await?;
+            self.store.seen_connection(tenant, connection.id, now).await?;
             return Ok(state);
         }
         let learned = (state, reason.as_ref(), now);
@@ -138,8 +129,8 @@ impl HealthCheck {
 
     async fn ask(&self, tenant: Tenant, connection: &Connection) -> Result<Health, Silence> {
         let connector = self.connectors.of(connection.platform);
-        let tokens = match self.vault.grant(tenant, connection.id, Purpose::HealthCheck).await {
-            Ok((tokens, _)) => tokens,
+        let (tokens, version) = match self.vault.grant(tenant, connection.id, Purpose::HealthCheck).await {
+            Ok(grant) => grant,
             Err(VaultError::NotFound | VaultError::TenantDeleted) => return Err(Silence::Dead(token_gone())),
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "the vault did not open");
@@ -154,66 +145,102 @@ impl HealthCheck {
         let mut calls = Calls::new(self.transport.as_ref(), connector, &app, Some(&tokens.access), budget);
         let needed: Vec<String> = connection.scopes.iter().chain(&connection.missing_scopes).cloned().collect();
         let flow = connector.health_check(&app, &tokens, &needed);
-        driver::run_flow(flow, &mut calls).await.map_err(|failure| {
-            let refusal = failure.refusal();
-            match failure.disposition() {
-                Disposition::Reconnect => Silence::Dead(refusal),
-                Disposition::Operator => {
-                    tracing::error!(code = %refusal.code, "our app at the platform is misconfigured");
-                    self.metrics.emit(Some(connection.platform), &[(Metric::AppMisconfigured, 1)]);
-                    Silence::NoAnswer
-                }
-                Disposition::Retry(_) | Disposition::Fail | Disposition::ReadBack => {
-                    tracing::warn!(code = %refusal.code, "a health check was not answered; the connection stays as it is");
-                    Silence::NoAnswer
-                }
+        let failure = match driver::run_flow(flow, &mut calls).await {
+            Ok(health) => return Ok(health),
+            Err(failure) => failure,
+        };
+        let refusal = failure.refusal();
+        Err(match failure.disposition() {
+            Disposition::Reconnect if connection.renews => self.renewed(tenant, connection, version, refusal).await,
+            Disposition::Reconnect => Silence::Dead(refusal),
+            Disposition::Operator => {
+                tracing::error!(code = %refusal.code, "our app at the platform is misconfigured");
+                self.metrics.emit(Some(connection.platform), &[(Metric::AppMisconfigured, 1)]);
+                Silence::NoAnswer
+            }
+            Disposition::Retry(_) | Disposition::Fail | Disposition::ReadBack => {
+                tracing::warn!(code = %refusal.code, "a health check was not answered; the connection stays as it is");
+                Silence::NoAnswer
             }
         })
     }
-}
 
-#[derive(Debug, Clone, Copy)]
-enum Due {
-    Checks,
-    Tokens,
+    /// The platform has refused a token that can be renewed: it is, and the next check is about the new one.
+    async fn renewed(&self, tenant: Tenant, connection: &Connection, came_with: u64, refusal: Refusal) -> Silence {
+        let wish = Wish {
+            tenant,
+            connection: connection.id,
+            platform: connection.platform,
+            came_with,
+            why: Why::Refused,
+            patience: Duration::ZERO,
+            budget: Budget::lasting(CHECK_TAKES),
+        };
+        match self.refresher().refresh(&wish).await {
+            Ok(Refreshed::Ended(_)) => Silence::Ended,
+            Ok(Refreshed::Useless | Refreshed::Unsupported) => Silence::Dead(refusal),
+            Ok(Refreshed::Renewed { .. } | Refreshed::Later { .. }) => Silence::NoAnswer,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a refused token was not renewed; it is looked at again");
+                Silence::NoAnswer
+            }
+        }
+    }
 }
 
 enum Silence {
     /// The platform said that it is over, or we have nothing to ask with.
     Dead(Refusal),
+    /// The platform said so, and it is recorded.
+    Ended,
     /// Nobody said anything.
     NoAnswer,
 }
 
 /// What the platform's answer means for the connection.
-fn verdict(health: &Health, destinations: &[SavedDestination], now: Timestamp) -> (ConnectionState, Option<Refusal>) {
+fn verdict(health: &Health, connection: &Connection, now: Timestamp) -> (ConnectionState, Option<Refusal>) {
     if !health.missing_scopes.is_empty() {
         let text =
             format!("Permissions were withdrawn: {}. Connect again and grant them.", health.missing_scopes.join(", "));
-        return (ConnectionState::Degraded, Some(advice("connection.scopes_missing", text)));
+        return (ConnectionState::Degraded, Some(advice(SCOPES_MISSING, text)));
     }
-    let ends_at = health.access_expires_at.into_iter().chain(health.data_access_expires_at).min();
-    match ends_at {
-        Some(ends_at) if ends_at <= now => (
-            ConnectionState::Reconnect,
-            Some(advice("connection.ended", "The connection has ended: connect again.".into())),
-        ),
+    // The end of a token that is renewed is not the connection's.
+    let ends_at = if connection.renews {
+        connection.ends_at()
+    } else {
+        health.access_expires_at.into_iter().chain(health.data_access_expires_at).min()
+    };
+    match ending(ends_at, now) {
+        Some((ConnectionState::Reconnect, reason)) => (ConnectionState::Reconnect, Some(reason)),
         // A token that works is of no use without a place: what the login found stays true until the next one.
-        _ if destinations.iter().all(|destination| destination.refusal.is_some()) => {
+        _ if connection.destinations.iter().all(|destination| destination.refusal.is_some()) => {
             (ConnectionState::Degraded, Some(no_destination()))
         }
-        Some(ends_at) if ends_at.duration_since(now) <= WARN_AHEAD => {
-            let text = format!("The connection ends at {ends_at}: connect again before that.");
-            (ConnectionState::Degraded, Some(advice("connection.ending", text)))
-        }
-        _ => (ConnectionState::Active, None),
+        Some((state, reason)) => (state, Some(reason)),
+        None => (ConnectionState::Active, None),
     }
+}
+
+/// What is to be said about a connection that ends then, if anything yet.
+pub(crate) fn ending(ends_at: Option<Timestamp>, now: Timestamp) -> Option<(ConnectionState, Refusal)> {
+    let ends_at = ends_at.filter(|ends_at| ends_at.duration_since(now) <= WARN_AHEAD)?;
+    if ends_at <= now {
+        let text = "The connection has ended: connect again.";
+        return Some((ConnectionState::Reconnect, advice("connection.ended", text.into())));
+    }
+    let text = format!("The connection ends at {ends_at}: connect again before that.");
+    Some((ConnectionState::Degraded, advice(ENDING, text)))
+}
+
+/// Whether a fresh token changes nothing about it: it lies in what the owner has granted.
+pub(crate) fn outlives_renewal(reason: &Refusal) -> bool {
+    [SCOPES_MISSING, NO_DESTINATION].contains(&reason.code.as_str())
 }
 
 /// A token that works, and nowhere to use it.
 pub(crate) fn no_destination() -> Refusal {
     let text = "There is no place to publish to: connect again and tick at least one.";
-    advice("connection.no_destination", text.into())
+    advice(NO_DESTINATION, text.into())
 }
 
 fn advice(code: &str, message: String) -> Refusal {
@@ -227,6 +254,7 @@ fn token_gone() -> Refusal {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::SavedDestination;
 
     fn now() -> Timestamp {
         "2026-11-21T12:00:00Z".parse().unwrap()
@@ -245,11 +273,35 @@ mod tests {
         SavedDestination { id: "1".into(), name: "Bakery".into(), refusal }
     }
 
+    fn to(destinations: &[SavedDestination]) -> Connection {
+        Connection {
+            id: crate::ids::ConnectionId::new(),
+            platform: crate::platform::Platform::Facebook,
+            account: "1".into(),
+            account_name: "Ada".into(),
+            state: ConnectionState::Active,
+            reason: None,
+            scopes: Vec::new(),
+            missing_scopes: Vec::new(),
+            destinations: destinations.to_vec(),
+            created_at: now(),
+            connected_at: Some(now()),
+            updated_at: now(),
+            checked_at: None,
+            access_expires_at: None,
+            data_access_expires_at: None,
+            renews: false,
+            refresh_expires_at: None,
+            token_version: None,
+            last_event: None,
+        }
+    }
+
     #[test]
     fn a_connection_without_a_place_to_publish_to_stays_degraded_until_it_ends() {
         let refused = || place(Some(advice("facebook.page.no_create_content", String::new())));
         let judge = |hours, destinations: &[SavedDestination]| {
-            let (state, reason) = verdict(&ending_in(hours), destinations, now());
+            let (state, reason) = verdict(&ending_in(hours), &to(destinations), now());
             (state, reason.map(|reason| reason.code))
         };
         let nowhere = (ConnectionState::Degraded, Some("connection.no_destination".to_owned()));
@@ -266,14 +318,34 @@ mod tests {
         let cases =
             [(15 * 24, ConnectionState::Active), (14 * 24, ConnectionState::Degraded), (0, ConnectionState::Reconnect)];
         for (hours, expected) in cases {
-            assert_eq!(verdict(&ending_in(hours), &[place(None)], now()).0, expected, "{hours}");
+            assert_eq!(verdict(&ending_in(hours), &to(&[place(None)]), now()).0, expected, "{hours}");
+        }
+    }
+
+    #[test]
+    fn a_token_that_is_renewed_says_nothing_about_the_end_of_its_connection() {
+        let health = Health { access_expires_at: Some(now()), ..ending_in(9_000) };
+        let renewed = |hours: Option<i64>| Connection {
+            renews: true,
+            access_expires_at: Some(now()),
+            refresh_expires_at: hours.map(|hours| now().saturating_add(SignedDuration::from_hours(hours)).unwrap()),
+            ..to(&[place(None)])
+        };
+        let cases = [
+            (None, ConnectionState::Active),
+            (Some(15 * 24), ConnectionState::Active),
+            (Some(14 * 24), ConnectionState::Degraded),
+            (Some(0), ConnectionState::Reconnect),
+        ];
+        for (hours, expected) in cases {
+            assert_eq!(verdict(&health, &renewed(hours), now()).0, expected, "{hours:?}");
         }
     }
 
     #[test]
     fn withdrawn_permissions_are_named() {
         let health = Health { missing_scopes: vec!["pages_manage_posts".into()], ..ending_in(9_000) };
-        let (state, reason) = verdict(&health, &[place(None)], now());
+        let (state, reason) = verdict(&health, &to(&[place(None)]), now());
         assert_eq!(state, ConnectionState::Degraded);
         assert!(reason.unwrap().message.contains("pages_manage_posts"));
     }

@@ -29,6 +29,7 @@ pub mod queue;
 pub mod reach;
 pub mod read;
 pub mod redrive;
+pub mod refresh;
 pub mod schedule;
 pub mod scope;
 pub mod secret;

@@ -191,6 +191,8 @@ metrics! {
     OldestOverdue = "oldest_overdue" in "Seconds",
     /// Targets that no message and no reminder stood for, found by looking through the table.
     Strays = "strays" in "Count",
+    /// Tokens that were renewed.
+    TokensRenewed = "tokens_renewed" in "Count",
     /// Connections that need their owner.
     ReconnectNeeded = "reconnect_needed" in "Count",
     /// Tokens that could not be read or written because KMS or the Vault table did not answer, or refused.

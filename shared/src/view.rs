@@ -11,7 +11,7 @@ use crate::{
     platform::Platform,
     post::{Post, TargetSpec},
     schedule::Schedule,
-    store::{Connection, ConnectionState, LastEvent, PostSummary},
+    store::{Connection, ConnectionState, HealthLine, LastEvent, PostSummary, event_of},
     target::{State, Target},
 };
 
@@ -198,6 +198,12 @@ pub struct ConnectionView {
     /// Why it is not active, and what to do about it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reason: Option<ReasonView>,
+    /// What needs somebody, since when, and the way to a new login; absent while all is well.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub attention: Option<ConnectionEventView>,
+    /// What changed lately, the newest first: when one connection is looked at, not in lists.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub history: Vec<ConnectionEventView>,
     /// Where it may publish.
     pub destinations: Vec<DestinationView>,
     /// What was granted.
@@ -219,6 +225,67 @@ pub struct ConnectionView {
     /// The last thing that the platform told about it without being asked.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub last_event: Option<EventView>,
+}
+
+/// Something that changed about a connection.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ConnectionEventView {
+    /// `connection.expiring`, `connection.degraded`, `connection.reconnect` or `connection.recovered`.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub event: &'static str,
+    /// When.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// Why, and what to do about it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reason: Option<ReasonView>,
+    /// The request that begins a new login of the same account, where that helps: add a `return_url` to its body, and send
+    /// the owner's browser to the `url` of the answer.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reconnect: Option<ReconnectView>,
+}
+
+/// The request that begins a new login.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReconnectView {
+    /// The method.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub method: &'static str,
+    /// The path.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub path: &'static str,
+    /// What the body holds besides `return_url`.
+    pub body: ReconnectBody,
+}
+
+/// What the body of a request for a new login holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct ReconnectBody {
+    /// The platform.
+    pub platform: Platform,
+    /// The connection, which keeps its id.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
+    pub reconnect: ConnectionId,
+}
+
+impl ConnectionEventView {
+    fn of(
+        (id, platform): (ConnectionId, Platform),
+        (state, reason): (ConnectionState, Option<&Refusal>),
+        at: Timestamp,
+    ) -> Self {
+        let helps = state != ConnectionState::Active && reason.is_none_or(|reason| reason.act == Act::EndUser);
+        let body = ReconnectBody { platform, reconnect: id };
+        Self {
+            event: event_of(state, reason),
+            at,
+            reason: reason.map(ReasonView::from),
+            reconnect: helps.then_some(ReconnectView { method: "POST", path: "/v1/connect/sessions", body }),
+        }
+    }
 }
 
 /// A place to publish to.
@@ -253,7 +320,16 @@ pub struct EventView {
 impl From<Connection> for ConnectionView {
     fn from(connection: Connection) -> Self {
         let ends_at = connection.ends_at();
+        let of = (connection.id, connection.platform);
+        let attention = match connection.state {
+            ConnectionState::Active | ConnectionState::Disconnected => None,
+            state @ (ConnectionState::Degraded | ConnectionState::Reconnect) => {
+                Some(ConnectionEventView::of(of, (state, connection.reason.as_ref()), connection.updated_at))
+            }
+        };
         Self {
+            attention,
+            history: Vec::new(),
             id: connection.id,
             platform: connection.platform,
             account_name: connection.account_name,
@@ -276,6 +352,17 @@ impl From<Connection> for ConnectionView {
             ends_at,
             last_event: connection.last_event.map(EventView::from),
         }
+    }
+}
+
+impl ConnectionView {
+    /// The same with its last changes.
+    #[must_use]
+    pub fn with_history(self, lines: &[HealthLine]) -> Self {
+        let of = (self.id, self.platform);
+        let event =
+            |line: &HealthLine| Some(ConnectionEventView::of(of, (line.state, line.reason.as_ref()), line.at()?));
+        Self { history: lines.iter().filter_map(event).collect(), ..self }
     }
 }
 

@@ -30,6 +30,7 @@ use crate::{
     reach::Reach,
     read::Reader,
     redrive::Redriver,
+    refresh::Round,
     store::Store,
     telemetry::{self, Function, Metrics},
     variables,
@@ -208,7 +209,7 @@ pub async fn connect_flow(variables: &dyn Variables) -> Result<Wired<ConnectFlow
     Ok(base.wired(app, limits))
 }
 
-/// `functions/health` and `functions/refresh`, which differ in what is due.
+/// `functions/health`; and what `functions/refresh` asks with about connections that it cannot renew.
 ///
 /// # Errors
 /// The configuration, with every bad variable.
@@ -224,6 +225,14 @@ pub async fn health_check(function: Function, variables: &dyn Variables) -> Resu
         clock: base.clock.clone(),
         metrics: base.metrics(),
     })
+}
+
+/// `functions/refresh`.
+///
+/// # Errors
+/// The configuration, with every bad variable.
+pub async fn refresh_round(variables: &dyn Variables) -> Result<Arc<Round>, BadConfiguration> {
+    Ok(Arc::new(Round { health: health_check(Function::Refresh, variables).await? }))
 }
 
 /// `functions/webhooks`.

@@ -1,13 +1,13 @@
-//! Every quarter of an hour: tokens that are about to end. All decisions live in [`shared::health`].
+//! Every quarter of an hour: tokens whose time has come. All decisions live in [`shared::refresh`].
 
 use lambda_runtime::{Error, LambdaEvent, service_fn};
-use shared::{config::ProcessEnvironment, sqs, telemetry::Function, wiring};
+use shared::{config::ProcessEnvironment, sqs, wiring};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
-    let check = &wiring::health_check(Function::Refresh, &ProcessEnvironment).await?;
+    let round = &wiring::refresh_round(&ProcessEnvironment).await?;
     lambda_runtime::run(service_fn(|event: LambdaEvent<serde_json::Value>| async move {
-        Ok::<_, Error>(check.renew(sqs::time_left(event.context.deadline())).await?)
+        Ok::<_, Error>(round.run(sqs::time_left(event.context.deadline())).await?)
     }))
     .await
 }

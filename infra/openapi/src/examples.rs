@@ -333,6 +333,17 @@ pub(crate) fn connections() -> Value {
         expired.insert("id".to_owned(), "con_01a16833fd0072b1800001a9d34e8562".into());
         expired.insert("state".to_owned(), "reconnect".into());
         expired.insert("reason".to_owned(), expired_login());
+        let attention = json!({
+            "event": "connection.reconnect",
+            "at": "2026-11-21T06:00:00Z",
+            "reason": expired_login(),
+            "reconnect": {
+                "method": "POST",
+                "path": "/v1/connect/sessions",
+                "body": {"platform": "facebook", "reconnect": "con_01a16833fd0072b1800001a9d34e8562"},
+            },
+        });
+        expired.insert("attention".to_owned(), attention);
     }
     json!({"connections": [connection(), expired]})
 }

@@ -29,6 +29,8 @@ pub struct Aws {
     plane: Arc<Plane>,
     oracle: Arc<Oracle>,
     rows: Mutex<BTreeMap<Key, Versions>>,
+    /// The versions of grants, and when each was stored.
+    grants: Mutex<Vec<(u64, i64)>>,
     /// What things are called.
     pub names: Names,
 }
@@ -79,7 +81,7 @@ impl Aws {
             facebook_app: emulators.create_secret("facebook", &app.to_string()).await?,
             signing_key: emulators.create_secret("signing", &"s".repeat(64)).await?,
         };
-        Ok(Self { emulators, time, plane, oracle, rows: Mutex::default(), names })
+        Ok(Self { emulators, time, plane, oracle, rows: Mutex::default(), grants: Mutex::default(), names })
     }
 
     fn rows(&self) -> MutexGuard<'_, BTreeMap<Key, Versions>> {
@@ -112,8 +114,24 @@ impl Aws {
                     self.remember(key).await;
                 }
             }
+            self.remember_grants(&request);
         }
         if operation == "Query" { self.lagging(&request, response) } else { response }
+    }
+
+    fn remember_grants(&self, request: &Value) {
+        let parts = request.get("TransactItems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+        let puts = parts.iter().filter_map(|part| part.get("Put"));
+        let vault = puts.filter(|put| put.get("TableName").and_then(Value::as_str) == Some("Vault"));
+        let now = self.time.now_ms();
+        let versions = vault.filter_map(|put| number(put.get("Item")?, "version")).map(|version| (now, version));
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner).extend(versions);
+    }
+
+    /// Every version of a grant that was ever stored, with its time in milliseconds since the Unix epoch, in order.
+    #[must_use]
+    pub fn grants(&self) -> Vec<(u64, i64)> {
+        self.grants.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Reads a row as it is now, shows the change to the oracle and keeps it.

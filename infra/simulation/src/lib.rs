@@ -18,6 +18,7 @@ pub mod people;
 pub mod plane;
 pub mod platforms;
 pub mod process;
+pub mod race;
 pub mod run;
 pub mod scenario;
 pub mod seeds;

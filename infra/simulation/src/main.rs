@@ -13,7 +13,9 @@ use std::{
 use clap::Parser;
 use shared::defect::Defect;
 use simulation::{
-    defects, enumerate,
+    defects::{self, Found},
+    enumerate::{self, PlayError},
+    race,
     scenario::{Scenario, Way},
     seeds::{self, Seeds},
 };
@@ -40,6 +42,9 @@ struct Arguments {
     /// Plays every single fault at every effect of one publish, and every ordered pair, instead of seeds.
     #[arg(long, conflicts_with = "seeds")]
     enumerate: bool,
+    /// Plays races for tokens that work once, instead of posts.
+    #[arg(long, conflicts_with = "enumerate")]
+    refreshes: bool,
     /// Gives the library one known defect after the other, and tells how many seeds it takes to find each.
     #[arg(long, conflicts_with_all = ["enumerate", "seed"])]
     defects: bool,
@@ -53,10 +58,13 @@ fn main() -> ExitCode {
     let played = match arguments.seed {
         Some(seed) => {
             Defect::set(arguments.defect);
-            one(seed)
+            if arguments.refreshes { one_race(seed) } else { one(seed) }
         }
         None if arguments.enumerate => all_pairs(threads),
-        None if arguments.defects => all_defects(arguments.seeds),
+        None if arguments.defects && arguments.refreshes => {
+            all_defects(&Defect::OF_REFRESHES, arguments.seeds, race::find)
+        }
+        None if arguments.defects => all_defects(&Defect::ALL, arguments.seeds, defects::find),
         None => many(&arguments, threads),
     };
     match played {
@@ -70,8 +78,9 @@ fn main() -> ExitCode {
 }
 
 fn defect(name: &str) -> Result<Defect, String> {
-    let known = Defect::ALL.into_iter().find(|defect| format!("{defect:?}") == name);
-    known.ok_or_else(|| format!("the defects are {:?}", Defect::ALL))
+    let mut all = Defect::ALL.into_iter().chain(Defect::OF_REFRESHES);
+    let known = all.find(|defect| format!("{defect:?}") == name);
+    known.ok_or_else(|| format!("the defects are {:?} and {:?}", Defect::ALL, Defect::OF_REFRESHES))
 }
 
 #[expect(clippy::print_stdout, reason = "a program for people")]
@@ -96,31 +105,52 @@ fn one(seed: u64) -> Result<bool, Failure> {
     Ok(outcome.violations.is_empty())
 }
 
+fn one_race(seed: u64) -> Result<bool, Failure> {
+    let scenario = race::Scenario::random(seed);
+    let outcome = race::play(&scenario, true)?;
+    tell(&format!("{scenario:#?}"));
+    for line in &outcome.lines {
+        tell(line);
+    }
+    tell(&format!("seed {seed}: {} renewals, trace {:016x}", outcome.renewed, outcome.trace));
+    for violation in &outcome.violations {
+        tell(&format!("VIOLATION {violation}"));
+    }
+    Ok(outcome.violations.is_empty())
+}
+
 fn many(arguments: &Arguments, threads: usize) -> Result<bool, Failure> {
     let stop = Arc::new(AtomicBool::new(false));
     stop_on_interrupt(&stop)?;
     let began = Instant::now();
-    let told = AtomicU64::new(0);
+    let last_told = AtomicU64::new(0);
     let seeds = Seeds { first: arguments.first, count: arguments.seeds, threads };
-    let totals = seeds::play(seeds, &stop, |played| {
+    let progress = |played| {
         let elapsed = began.elapsed();
         let due = elapsed.as_secs() / 10;
-        if told.fetch_max(due, Ordering::Relaxed) < due {
+        if last_told.fetch_max(due, Ordering::Relaxed) < due {
             let left = elapsed.mul_f64(left(played, arguments.seeds));
             tell(&format!("{played} of {} seeds, {} left", arguments.seeds, minutes(left)));
         }
-    })?;
-    tell(&totals.to_string());
+    };
+    let (told, played, violations) = if arguments.refreshes {
+        let totals = race::play_many(seeds, &stop, progress)?;
+        (totals.to_string(), totals.seeds, totals.violations)
+    } else {
+        let totals = seeds::play(seeds, &stop, progress)?;
+        (totals.to_string(), totals.seeds, totals.violations)
+    };
+    tell(&told);
     tell(&format!("took                   {:>12}", minutes(began.elapsed())));
-    for (seed, violations) in totals.violations.iter().take(20) {
+    for (seed, violations) in violations.iter().take(20) {
         for violation in violations {
             tell(&format!("VIOLATION seed {seed}: {violation}"));
         }
     }
-    if totals.seeds < arguments.seeds {
+    if played < arguments.seeds {
         tell("stopped early");
     }
-    Ok(totals.violations.is_empty())
+    Ok(violations.is_empty())
 }
 
 /// How much is left, as a multiple of what is done.
@@ -133,10 +163,12 @@ fn minutes(time: Duration) -> String {
     format!("{} min {:02} s", time.as_secs() / 60, time.as_secs() % 60)
 }
 
-fn all_defects(most: u64) -> Result<bool, Failure> {
+type Find = fn(Defect, u64) -> Result<Option<Found>, PlayError>;
+
+fn all_defects(defects: &[Defect], most: u64, find: Find) -> Result<bool, Failure> {
     let mut all = true;
-    for defect in Defect::ALL {
-        let found = defects::find(defect, most)?;
+    for defect in defects {
+        let found = find(*defect, most)?;
         all &= found.is_some();
         tell(&match found {
             Some(found) => format!("{defect:?}: found by seed {}: {}", found.seeds, found.violation),

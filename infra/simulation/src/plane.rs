@@ -233,6 +233,7 @@ impl Plane {
             process.thaw().await;
             return Ok(answer);
         };
+        process.strike(fault);
         match fault {
             Fault::FailBefore => Err(Lost::Before),
             Fault::ErrorBefore => Err(Lost::Error),

@@ -7,7 +7,7 @@ use std::sync::{
 
 use tokio::{sync::Notify, time::Instant};
 
-use crate::time;
+use crate::{fault::Fault, time};
 
 /// One execution environment.
 #[derive(Debug)]
@@ -17,13 +17,31 @@ pub struct Process {
     dead: AtomicBool,
     death: Notify,
     frozen_until: Mutex<Option<Instant>>,
+    struck: Mutex<Vec<Fault>>,
 }
 
 impl Process {
     /// A process that runs.
     #[must_use]
     pub fn new(name: String) -> Self {
-        Self { name, dead: AtomicBool::new(false), death: Notify::new(), frozen_until: Mutex::new(None) }
+        Self {
+            name,
+            dead: AtomicBool::new(false),
+            death: Notify::new(),
+            frozen_until: Mutex::new(None),
+            struck: Mutex::default(),
+        }
+    }
+
+    /// Remembers that something went wrong with one of its effects.
+    pub fn strike(&self, fault: Fault) {
+        self.struck.lock().unwrap_or_else(PoisonError::into_inner).push(fault);
+    }
+
+    /// What went wrong with its effects so far.
+    #[must_use]
+    pub fn struck(&self) -> Vec<Fault> {
+        self.struck.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Ends it at once: nothing that it has begun goes on.

@@ -30,11 +30,27 @@ pub struct Seeds {
 /// # Errors
 /// A run could not be set up, or the same seed had two histories.
 pub fn play(seeds: Seeds, stop: &AtomicBool, progress: impl Fn(u64) + Sync) -> Result<Totals, PlayError> {
+    let mut totals = spread(seeds, stop, progress, one, Totals::merge)?;
+    totals.violations.sort();
+    Ok(totals)
+}
+
+/// Spreads seeds over threads: `one` plays a seed and adds to the thread's sum, `merge` adds the sums of two threads.
+///
+/// # Errors
+/// The first of `one`.
+pub fn spread<T: Default + Send>(
+    seeds: Seeds,
+    stop: &AtomicBool,
+    progress: impl Fn(u64) + Sync,
+    one: impl Fn(u64, &mut T) -> Result<(), PlayError> + Sync,
+    merge: impl Fn(&mut T, T) + Sync,
+) -> Result<T, PlayError> {
     let next = AtomicU64::new(0);
-    let totals = Mutex::new(Totals::default());
+    let totals = Mutex::new(T::default());
     let failed: Mutex<Option<PlayError>> = Mutex::new(None);
     let work = || {
-        let mut mine = Totals::default();
+        let mut mine = T::default();
         while !stop.load(Ordering::Relaxed) {
             let number = next.fetch_add(1, Ordering::Relaxed);
             if number >= seeds.count {
@@ -46,19 +62,17 @@ pub fn play(seeds: Seeds, stop: &AtomicBool, progress: impl Fn(u64) + Sync) -> R
             }
             progress(number + 1);
         }
-        totals.lock().unwrap_or_else(PoisonError::into_inner).merge(mine);
+        merge(&mut totals.lock().unwrap_or_else(PoisonError::into_inner), mine);
     };
     thread::scope(|scope| {
         for _ in 0..seeds.threads.max(1) {
             scope.spawn(work);
         }
     });
-    if let Some(error) = failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
-        return Err(error);
+    match failed.into_inner().unwrap_or_else(PoisonError::into_inner) {
+        Some(error) => Err(error),
+        None => Ok(totals.into_inner().unwrap_or_else(PoisonError::into_inner)),
     }
-    let mut totals = totals.into_inner().unwrap_or_else(PoisonError::into_inner);
-    totals.violations.sort();
-    Ok(totals)
 }
 
 fn one(seed: u64, totals: &mut Totals) -> Result<(), PlayError> {

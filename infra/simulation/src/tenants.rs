@@ -74,6 +74,7 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
             access_expires_at: None,
             data_access_expires_at: None,
             refresh: None,
+            refresh_expires_at: None,
         };
         vault
             .put_grant(tenant, connection, &grant, &sealed, Expected::Absent)
@@ -109,6 +110,9 @@ fn connection_row(cloud: &Cloud, id: ConnectionId, tokens: &[(String, String)]) 
         checked_at: None,
         access_expires_at: None,
         data_access_expires_at: None,
+        renews: false,
+        refresh_expires_at: None,
+        token_version: None,
         last_event: None,
     }
 }

@@ -8,7 +8,7 @@ use shared::{
     connector::{
         Act, Analytics, Answer, AuthorizeRequest, Body, Checkpoint, CodeGrant, Connector, ConnectorError, Destination,
         Effect, Finding, Fingerprint, Flow, Grant, Health, Next, Prepared, Published, ReadBack, Refusal, Request, Step,
-        TokenSet, WebhookDelivery, WebhookEvent, facebook::Facebook,
+        TokenSet, WebhookDelivery, WebhookEvent, facebook::Facebook, oauth2,
     },
     content::Content,
     platform::Platform,
@@ -16,7 +16,7 @@ use shared::{
 };
 use url::Url;
 
-use crate::platforms::MODEL;
+use crate::{platforms::MODEL, race};
 
 /// The publish in stages.
 pub const STAGED: &str = "staged";
@@ -43,7 +43,9 @@ impl Connector for Ways {
     }
 
     fn refresh_token(&self, app: &AppCredentials, tokens: TokenSet) -> Result<Box<dyn Flow<TokenSet>>, ConnectorError> {
-        self.0.refresh_token(app, tokens)
+        let url: Url = race::TOKENS.parse().map_err(|_| ConnectorError::Unreadable { what: "an address" })?;
+        let client = [("client_id", app.client_id.as_str()), ("client_secret", app.client_secret.expose())];
+        oauth2::refresh("model", url, &client, &tokens)
     }
 
     fn revoke(&self, account: &str) -> Result<Box<dyn Flow<()>>, ConnectorError> {

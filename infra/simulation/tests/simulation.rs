@@ -7,13 +7,15 @@ use shared::defect::Defect;
 use simulation::{
     defects, enumerate,
     fault::{Fault, Mishap},
-    model,
+    model, race,
     scenario::{Scenario, Way},
     seeds::{self, Seeds},
 };
 
 /// How many random histories every test run plays.
 const SEEDS: u64 = 2_000;
+/// How many random races for a token every test run plays.
+const RACES: u64 = 500;
 /// No defect may hide for longer.
 const MOST_SEEDS: u64 = 400;
 
@@ -97,4 +99,23 @@ fn other_seeds_have_other_histories() {
     let traces: std::collections::BTreeSet<u64> =
         (1..=20).map(|seed| simulation::play(&Scenario::random(seed), false).unwrap().trace).collect();
     assert_eq!(traces.len(), 20);
+}
+
+#[test]
+fn f47_f48_f49_races_for_a_token_end_no_grant_that_need_not_end() {
+    let seeds = Seeds { first: 1, count: RACES, threads: threads() };
+    let totals = race::play_many(seeds, &AtomicBool::new(false), |_| {}).unwrap();
+    assert!(totals.violations.is_empty(), "{:#?}", totals.violations.first());
+    assert_eq!((totals.seeds, totals.repeated), (RACES, RACES / 100));
+    // Everything has been there, or the races prove nothing about it.
+    assert!(totals.logins > RACES && totals.faults > RACES / 2 && totals.renewed > RACES, "{totals}");
+    assert!(totals.unpreventable > 0 && totals.forgiven > 0, "{totals}");
+}
+
+#[test]
+fn f47_f49_every_known_defect_of_a_refresh_is_found() {
+    for defect in Defect::OF_REFRESHES {
+        let found = race::find(defect, MOST_SEEDS).unwrap();
+        assert!(found.is_some(), "{defect:?} was not found in {MOST_SEEDS} seeds");
+    }
 }

@@ -12,6 +12,7 @@ mod params;
 mod reply;
 mod server;
 mod signature;
+pub mod tokens;
 
 pub use clock::{Clock, ManualClock};
 pub use options::Options;

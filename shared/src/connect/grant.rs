@@ -7,6 +7,7 @@ use crate::{
     connector::{Act, Grant, Refusal},
     health::{CHECKED_EVERY, WARN_AHEAD, no_destination},
     ids::ConnectionId,
+    refresh::schedule,
     secret::AccessToken,
     store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination, Session},
     telemetry::Chain,
@@ -28,13 +29,21 @@ impl ConnectFlow {
             .iter()
             .filter_map(|destination| Some((destination.id.clone(), destination.token.clone()?)))
             .collect();
-        self.vault.put_grant(tenant, id, &grant.tokens, &tokens, Expected::Any).await.map_err(|error| {
+        let sealed = self.vault.put_grant(tenant, id, &grant.tokens, &tokens, Expected::Any).await;
+        let version = sealed.map_err(|error| {
             tracing::error!(error = %Chain(&error), "the tokens could not be sealed");
             Refused::Unavailable
         })?;
-        let connection = connection(id, earlier.map(|earlier| earlier.created_at), session, grant, now);
+        let next_look = schedule::next_look(&grant.tokens, id, now);
+        let was = earlier.as_ref().map(|earlier| (earlier.state, earlier.reason.clone()));
+        let created_at = earlier.map(|earlier| earlier.created_at);
+        let connection = Connection { token_version: Some(version), ..connection(id, created_at, session, grant, now) };
         let next_check = now.saturating_add(CHECKED_EVERY).unwrap_or(Timestamp::MAX);
-        let warn_at = connection.ends_at().map(|ends_at| ends_at.saturating_sub(WARN_AHEAD).unwrap_or(now).max(now));
+        let warn_at = if connection.renews {
+            Some(next_look)
+        } else {
+            connection.ends_at().map(|ends_at| ends_at.saturating_sub(WARN_AHEAD).unwrap_or(now).max(now))
+        };
         self.store.put_connection(tenant, &connection, next_check, warn_at).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "the connection could not be stored");
             Refused::Unavailable
@@ -44,6 +53,7 @@ impl ConnectFlow {
             destinations = connection.destinations.len(), "connected"
         );
         self.audit(tenant, session, action, &connection).await;
+        self.tell(tenant, &connection, was).await;
         self.release(tenant, id).await;
         Ok(id)
     }
@@ -58,6 +68,17 @@ impl ConnectFlow {
             .with("destinations", connection.destinations.len());
         if let Err(error) = self.store.audit(tenant, &entry).await {
             tracing::error!(connection = %connection.id, error = %Chain(&error), "a login is missing in the audit");
+        }
+    }
+
+    /// A renewal that changed something has its line in the health log. The connection stands, whatever becomes of that.
+    async fn tell(&self, tenant: Tenant, connection: &Connection, was: Option<(ConnectionState, Option<Refusal>)>) {
+        if was.is_none_or(|was| was == (connection.state, connection.reason.clone())) {
+            return;
+        }
+        let state = (connection.state, connection.reason.as_ref());
+        if let Err(error) = self.store.log_health(tenant, connection.id, state, connection.updated_at).await {
+            tracing::warn!(error = %Chain(&error), "a renewed connection is missing in its health log");
         }
     }
 
@@ -122,6 +143,9 @@ fn connection(
         checked_at: Some(now),
         access_expires_at: grant.tokens.access_expires_at,
         data_access_expires_at: grant.tokens.data_access_expires_at,
+        renews: grant.tokens.refresh.is_some(),
+        refresh_expires_at: grant.tokens.refresh_expires_at,
+        token_version: None,
         last_event: None,
     }
 }

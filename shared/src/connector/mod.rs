@@ -13,6 +13,7 @@ pub(crate) mod canonical;
 pub mod driver;
 mod error;
 pub mod facebook;
+pub mod oauth2;
 mod retry_after;
 pub mod settings;
 pub mod transport;
@@ -139,6 +140,17 @@ pub struct TokenSet {
     pub data_access_expires_at: Option<Timestamp>,
     /// Used for the next access token, where the platform has such a thing.
     pub refresh: Option<RefreshToken>,
+    /// When the platform said that `refresh` ends; `None` if it did not say, or never does.
+    pub refresh_expires_at: Option<Timestamp>,
+}
+
+/// Whose token posts are published with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TokenOf {
+    /// Each destination has one of its own.
+    Destination,
+    /// All destinations are reached with the access token of the grant.
+    Grant,
 }
 
 /// A place that a connection may publish to.
@@ -268,7 +280,13 @@ pub trait Connector: Send + Sync {
     /// Turns the callback's code into a grant with its destinations.
     fn authenticate(&self, app: &AppCredentials, grant: CodeGrant) -> Box<dyn Flow<Grant>>;
 
-    /// Renews the tokens of a grant.
+    /// Whose token this platform's posts are published with.
+    fn token_of(&self) -> TokenOf {
+        TokenOf::Destination
+    }
+
+    /// Renews the tokens of a grant. The call that uses the refresh token is the last one of the flow: whatever is lost
+    /// after it may be the only copy of its successor. What the answer leaves out stays as it was.
     ///
     /// # Errors
     /// [`ConnectorError::Unsupported`] where only a new login renews.

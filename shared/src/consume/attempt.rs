@@ -4,7 +4,8 @@ use jiff::{SignedDuration, Timestamp};
 use tokio::time::Instant;
 use uuid::Uuid;
 
-use super::{Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold, read_back::interrupted};
+pub(crate) use super::renewal::GrantKey;
+use super::{Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold, read_back::interrupted, renewal::AfterRefusal};
 use crate::{
     clock::Clock,
     connector::{
@@ -34,6 +35,8 @@ const DISPATCH_CARES: SignedDuration = SignedDuration::from_hours(1);
 pub(crate) struct Keys {
     pub(crate) token: AccessToken,
     pub(crate) app: std::sync::Arc<AppCredentials>,
+    /// The grant that the token is of, where it is not a destination's own.
+    pub(crate) grant: Option<GrantKey>,
     /// When they were read: what is found out with them says nothing about a login after that.
     pub(crate) read_at: Timestamp,
 }
@@ -230,11 +233,15 @@ impl Consumer {
                 let wait = backoff::outage(target, now).max(calls.hold_back().unwrap_or_default());
                 waiting(target, later(now, wait), error.refusal())
             }
-            // Refused with a token that a new login has replaced since: nothing is wrong with the connection.
-            Ended::Failed { error, disposition: Disposition::Reconnect, .. }
-                if self.token_was_replaced(work, keys).await =>
-            {
-                waiting(target, now, error.refusal())
+            Ended::Failed { error, disposition: Disposition::Reconnect, .. } => {
+                // Nothing was accepted, or the driver would have said so: it may go out with the next token.
+                match self.after_refusal(work, keys, &error.refusal()).await {
+                    AfterRefusal::Again(until, reason) => waiting(target, later(now, until.duration_since(now)), reason),
+                    AfterRefusal::Ended(reason) => held_for_owner(target, later(now, HELD), reason),
+                    AfterRefusal::Stands => {
+                        self.failed(work, target, (&error, Disposition::Reconnect), keys, None).await?
+                    }
+                }
             }
             Ended::Failed { error, disposition, .. } => {
                 self.failed(work, target, (&error, disposition), keys, calls.hold_back()).await?

@@ -4,16 +4,17 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{
     Consumer, Work,
-    attempt::{HELD, Keys, held_for_owner, later, ours, waiting},
+    attempt::{GrantKey, HELD, Keys, held_for_owner, later, ours, waiting},
     backoff,
     pace::{self, BELIEVED, Obstacle, Place, WaitsFor, Way},
 };
 use crate::{
     apps::Apps,
     connector::{
-        Act, ConnectorError, Disposition, Refusal,
+        Act, ConnectorError, Disposition, Refusal, TokenOf,
         driver::{Calls, Contact},
     },
+    connectors::Connectors,
     post::TargetSpec,
     target::{Settlement, Target},
     telemetry::{Chain, Metric, Metrics},
@@ -81,7 +82,9 @@ impl Obstacle {
 impl Consumer {
     /// The token and our app's credentials, or why there are none.
     pub(super) async fn keys(&self, work: &Work<'_>) -> Result<Keys, Hold> {
-        keys((&self.vault, &self.apps, &self.metrics), work.tenant, work.spec, self.clock.now()).await
+        let means = (&self.vault, &self.apps, &self.connectors, &self.metrics);
+        let keys = keys(means, work.tenant, work.spec, self.clock.now()).await?;
+        self.renewed_in_time(work, keys).await
     }
 
     /// The keys, unless this sandbox has learned that a call with them would come to nothing.
@@ -110,9 +113,9 @@ impl Consumer {
                 let place = pace::place_of_limit(refusal, &way);
                 self.pace.hold(place, later(now, *wait), refusal.clone(), WaitsFor::Time);
             }
-            Some((error, Disposition::Reconnect)) => {
-                self.pace.token_is_dead(&way, later(now, BELIEVED), error.refusal());
-            }
+            // Whether it stays dead, its renewal tells.
+            Some((_, Disposition::Reconnect)) if keys.grant.is_some_and(|grant| grant.renews) => {}
+            Some((error, Disposition::Reconnect)) => self.token_is_dead(work, keys, error.refusal()),
             Some((error, Disposition::Operator)) => {
                 let place = Place::App(way.platform);
                 self.pace.hold(place, later(now, BELIEVED), error.refusal(), WaitsFor::Operator);
@@ -131,9 +134,18 @@ impl Consumer {
         is_out_of_order
     }
 
+    /// Keeps other jobs from trying what the platform has just refused.
+    pub(super) fn token_is_dead(&self, work: &Work<'_>, keys: &Keys, reason: Refusal) {
+        self.pace.token_is_dead(&way(work, keys), later(self.clock.now(), BELIEVED), reason);
+    }
+
     /// Whether the token of a refused call is not, or no longer, the one that the last login brought.
     pub(super) async fn token_was_replaced(&self, work: &Work<'_>, keys: &Keys) -> bool {
         let spec = work.spec;
+        if let Some(known) = keys.grant {
+            let stored = self.vault.grant(work.tenant, spec.connection, Purpose::Publish).await;
+            return stored.is_ok_and(|(_, version)| version != known.version);
+        }
         let stored =
             self.vault.latest_destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish);
         stored.await.is_ok_and(|stored| stored.expose() != keys.token.expose())
@@ -149,27 +161,37 @@ fn quota() -> Refusal {
     ours("platform.quota", Act::Nobody, "The quota for this destination is used up; postd goes on when it frees.")
 }
 
-/// The token of a target's destination and our app's credentials, or why there are none.
+/// The token that a target is published with and our app's credentials, or why there are none.
 pub(crate) async fn keys(
-    (vault, apps, metrics): (&Vault, &Apps, &Metrics),
+    (vault, apps, connectors, metrics): (&Vault, &Apps, &Connectors, &Metrics),
     tenant: Tenant,
     spec: &TargetSpec,
     read_at: jiff::Timestamp,
 ) -> Result<Keys, Hold> {
-    let token = vault.destination_token(tenant, spec.connection, &spec.destination, Purpose::Publish).await.map_err(
-        |error| {
-            if matches!(error, VaultError::NotFound | VaultError::TenantDeleted) {
-                return Hold::Gone(ours(
-                    "connection.token_missing",
-                    Act::EndUser,
-                    "The connection has no token for this destination any more: connect the account again.",
-                ));
-            }
-            tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
-            metrics.count(Some(spec.platform), Metric::VaultUnavailable);
-            Hold::Outage(ours("vault.unavailable", Act::Operator, "The token vault did not open; postd tries again."))
-        },
-    )?;
+    let sealed = match connectors.of(spec.platform).token_of() {
+        TokenOf::Destination => vault
+            .destination_token(tenant, spec.connection, &spec.destination, Purpose::Publish)
+            .await
+            .map(|token| (token, None)),
+        TokenOf::Grant => {
+            vault.recent_grant(tenant, spec.connection, Purpose::Publish).await.map(|(tokens, version)| {
+                let grant = GrantKey::of(&tokens, version);
+                (tokens.access, Some(grant))
+            })
+        }
+    };
+    let (token, grant) = sealed.map_err(|error| {
+        if matches!(error, VaultError::NotFound | VaultError::TenantDeleted) {
+            return Hold::Gone(ours(
+                "connection.token_missing",
+                Act::EndUser,
+                "The connection has no token for this destination any more: connect the account again.",
+            ));
+        }
+        tracing::error!(error = %Chain(&error), "the vault did not open; the target waits");
+        metrics.count(Some(spec.platform), Metric::VaultUnavailable);
+        Hold::Outage(ours("vault.unavailable", Act::Operator, "The token vault did not open; postd tries again."))
+    })?;
     let app = apps.credentials(spec.platform).await.map_err(|error| {
         tracing::error!(error = %Chain(&error), "our app's credentials cannot be read; the target waits");
         Hold::Outage(ours(
@@ -178,7 +200,7 @@ pub(crate) async fn keys(
             "Our app's credentials could not be read; postd tries again.",
         ))
     })?;
-    Ok(Keys { token, app, read_at })
+    Ok(Keys { token, app, grant, read_at })
 }
 
 /// Its time ran out.

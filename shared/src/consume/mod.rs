@@ -16,6 +16,7 @@ pub(crate) mod inquiry;
 mod pace;
 mod read_back;
 pub(crate) mod redrive;
+mod renewal;
 
 pub use pace::Pace;
 

@@ -8,6 +8,7 @@ use super::{
     backoff,
     hold::{self, Hold},
     inquiry::{Inquiry, Word},
+    renewal::AfterRefusal,
 };
 use crate::{
     connector::{
@@ -66,7 +67,7 @@ impl Consumer {
             }
             Word::Absent => Settlement::Queued { reason: absent() },
             Word::Undecided(reason) => Settlement::NeedsReview(reason),
-            Word::NoAnswer(failure) => self.unanswered(work, &inquiry, &failure, keys.read_at).await?,
+            Word::NoAnswer(failure) => self.unanswered(work, &inquiry, &failure, &keys).await?,
         };
         self.settle(work, target, settlement).await
     }
@@ -76,15 +77,20 @@ impl Consumer {
         work: &Work<'_>,
         inquiry: &Inquiry<'_>,
         failure: &CallFailed,
-        seen_at: Timestamp,
+        keys: &Keys,
     ) -> Result<Settlement, StoreError> {
         let reason = failure.refusal();
         let now = self.clock.now();
         let earliest = match failure.disposition() {
-            Disposition::Reconnect => {
-                self.store.end_connection(work.tenant, work.spec.connection, (&reason, seen_at), now).await?;
-                Timestamp::MIN
-            }
+            Disposition::Reconnect => match self.after_refusal(work, keys, &reason).await {
+                AfterRefusal::Again(until, _) => until,
+                AfterRefusal::Ended(_) => Timestamp::MIN,
+                AfterRefusal::Stands => {
+                    let learned = (&reason, keys.read_at);
+                    self.store.end_connection(work.tenant, work.spec.connection, learned, now).await?;
+                    Timestamp::MIN
+                }
+            },
             Disposition::Retry(wait) => later(now, wait.unwrap_or_default()),
             Disposition::Fail | Disposition::ReadBack | Disposition::Operator => Timestamp::MIN,
         };

@@ -43,11 +43,14 @@ pub struct Reader {
     pub clock: Arc<dyn Clock>,
 }
 
+/// How many changes of a connection are shown with it.
+const HISTORY: i32 = 20;
+
 /// The connections of a tenant.
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConnectionsView {
-    /// All of them, the oldest first.
+    /// All of them, the oldest first; or those that need somebody, the one that has for longest first.
     pub connections: Vec<ConnectionView>,
 }
 
@@ -86,8 +89,15 @@ impl Reader {
 
     async fn connections(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
-        request.only_queries(&[])?;
-        let connections = self.store.connections(caller.tenant).await.map_err(store_failed)?;
+        request.only_queries(&["attention"])?;
+        let connections = match request.query("attention") {
+            None => self.store.connections(caller.tenant).await,
+            Some("true") => self.store.troubled_connections(caller.tenant).await,
+            Some(_) => {
+                return Err(Problem::new(Code::QueryInvalid, "`attention` is `true`, or left out."));
+            }
+        };
+        let connections = connections.map_err(store_failed)?;
         let connections = connections.into_iter().map(ConnectionView::from).collect();
         Ok(Response::json(200, &ConnectionsView { connections }))
     }
@@ -98,7 +108,8 @@ impl Reader {
         let found = self.store.connection(caller.tenant, id).await.map_err(store_failed)?;
         let found =
             found.ok_or_else(|| Problem::new(Code::ConnectionUnknown, "None of your connections has this id."))?;
-        Ok(Response::json(200, &ConnectionView::from(found)))
+        let history = self.store.health_log(caller.tenant, id, HISTORY).await.map_err(store_failed)?;
+        Ok(Response::json(200, &ConnectionView::from(found).with_history(&history)))
     }
 }
 

@@ -195,24 +195,20 @@ impl<'a> Round<'a> {
             Word::Found(published) => Ok(Finding::Live(published)),
             Word::Absent => Ok(Finding::Free),
             Word::Undecided(reason) => Ok(Finding::Undecided(reason)),
-            Word::NoAnswer(failure) => self.unanswered(spec, &failure, keys.read_at).await,
+            Word::NoAnswer(failure) => self.unanswered(spec, &failure, keys).await,
         }
     }
 
-    async fn unanswered(
-        &self,
-        spec: &TargetSpec,
-        failure: &CallFailed,
-        seen_at: Timestamp,
-    ) -> Result<Finding, StoreError> {
+    async fn unanswered(&self, spec: &TargetSpec, failure: &CallFailed, keys: &Keys) -> Result<Finding, StoreError> {
         let reason = failure.refusal();
-        if failure.disposition() != Disposition::Reconnect {
+        // A token that can be renewed is, by the consumer that goes on with the target.
+        if failure.disposition() != Disposition::Reconnect || keys.grant.is_some_and(|grant| grant.renews) {
             return Ok(Finding::Unasked(reason));
         }
         held(&self.working).insert(spec.connection, ConnectionState::Reconnect);
         if !self.dry_run {
             let tenant = self.caller.tenant;
-            self.redriver.store.end_connection(tenant, spec.connection, (&reason, seen_at), self.now).await?;
+            self.redriver.store.end_connection(tenant, spec.connection, (&reason, keys.read_at), self.now).await?;
         }
         Ok(Finding::Stuck(Some(reason)))
     }
@@ -224,7 +220,7 @@ impl<'a> Round<'a> {
             return keys;
         }
         let redriver = self.redriver;
-        let means = (&redriver.vault, &redriver.apps, &redriver.metrics);
+        let means = (&redriver.vault, &redriver.apps, &redriver.connectors, &redriver.metrics);
         let keys = Arc::new(hold::keys(means, self.caller.tenant, spec, self.now).await);
         held(&self.keys).insert(place, keys.clone());
         keys

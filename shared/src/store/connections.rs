@@ -1,10 +1,13 @@
 //! Connections: one OAuth grant each, with its destinations and its health.
 
-use aws_sdk_dynamodb::types::{Put, TransactWriteItem};
+use aws_sdk_dynamodb::types::{Put, TransactWriteItem, Update, builders::UpdateBuilder};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use super::{Store, StoreError, from_row, keys, millis, text, time_to_live, to_attribute, to_row, unavailable};
+use super::{
+    Item, Store, StoreError, from_row, keys, millis, refreshes::last_end, text, time_to_live, to_attribute, to_row,
+    unavailable,
+};
 use crate::{
     connector::Refusal,
     ids::{ConnectionId, TenantId},
@@ -12,6 +15,9 @@ use crate::{
     tenant::Tenant,
 };
 
+/// Why a connection is degraded that ends soon.
+pub const ENDING: &str = "connection.ending";
+const HEALTH_PREFIX: &str = "HEALTH#";
 /// How long the health log is kept.
 const HEALTH_LOG_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
@@ -112,6 +118,19 @@ pub struct Connection {
         skip_serializing_if = "Option::is_none"
     )]
     pub data_access_expires_at: Option<Timestamp>,
+    /// Whether the token is renewed without its owner: then its end is not the connection's.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub renews: bool,
+    /// When renewing ends without a new login, if the platform said so.
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    pub refresh_expires_at: Option<Timestamp>,
+    /// Which version of the grant this is about: what is learned with an older one says nothing about it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub token_version: Option<u64>,
     /// The last thing that the platform told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub last_event: Option<LastEvent>,
@@ -121,7 +140,12 @@ impl Connection {
     /// The first of the dates on which this connection stops working by itself.
     #[must_use]
     pub fn ends_at(&self) -> Option<Timestamp> {
-        self.access_expires_at.into_iter().chain(self.data_access_expires_at).min()
+        let token = if self.renews {
+            last_end(self.refresh_expires_at, self.access_expires_at)
+        } else {
+            self.access_expires_at
+        };
+        token.into_iter().chain(self.data_access_expires_at).min()
     }
 }
 
@@ -148,8 +172,8 @@ impl Store {
         }
         let mut rows = vec![row];
         if let Some(warn_at) = warn_at {
-            let sort = format!("{sort}#TOKEN");
-            rows.push(super::Item::from([
+            let sort = keys::token_end(connection.id);
+            rows.push(Item::from([
                 ("pk".to_owned(), text(keys::tenant(tenant))),
                 ("sk".to_owned(), text(&sort)),
                 ("connection".to_owned(), text(connection.id)),
@@ -161,7 +185,7 @@ impl Store {
         let account = std::iter::once(connection.account.as_str());
         let destinations = connection.destinations.iter().map(|destination| destination.id.as_str());
         for destination in account.chain(destinations.filter(|id| *id != connection.account)) {
-            rows.push(super::Item::from([
+            rows.push(Item::from([
                 ("pk".to_owned(), text(keys::destination(connection.platform, destination))),
                 ("sk".to_owned(), text(format!("{}#{}", keys::tenant(tenant), keys::connection(connection.id)))),
                 ("tenant".to_owned(), text(tenant.id())),
@@ -175,7 +199,7 @@ impl Store {
         Ok(())
     }
 
-    async fn put_together(&self, rows: &[super::Item]) -> Result<(), StoreError> {
+    async fn put_together(&self, rows: &[Item]) -> Result<(), StoreError> {
         let operation = "store a connection";
         let incomplete = |_| StoreError::Unavailable { operation, code: "incomplete_request".into() };
         let mut writes = Vec::new();
@@ -288,10 +312,32 @@ impl Store {
         (state, reason, seen_at): (ConnectionState, Option<&Refusal>, Timestamp),
         now: Timestamp,
     ) -> Result<bool, StoreError> {
-        let sort = keys::connection(id);
-        let mut builder = self
+        let change = self.connection_change(tenant, id, (state, reason, seen_at), now)?;
+        let incomplete =
+            |_| StoreError::Unavailable { operation: "record a connection's state", code: "incomplete_request".into() };
+        let change = change.build().map_err(incomplete)?;
+        let builder = self
             .client
             .update_item()
+            .table_name(change.table_name)
+            .set_key(Some(change.key))
+            .update_expression(change.update_expression)
+            .set_condition_expression(change.condition_expression)
+            .set_expression_attribute_names(change.expression_attribute_names)
+            .set_expression_attribute_values(change.expression_attribute_values);
+        Ok(self.conditional("record a connection's state", builder).await?.is_ok())
+    }
+
+    /// The update of [`Self::set_connection_state`], also fit for a transaction.
+    pub(super) fn connection_change(
+        &self,
+        tenant: Tenant,
+        id: ConnectionId,
+        (state, reason, seen_at): (ConnectionState, Option<&Refusal>, Timestamp),
+        now: Timestamp,
+    ) -> Result<UpdateBuilder, StoreError> {
+        let sort = keys::connection(id);
+        let mut builder = Update::builder()
             .table_name(&self.table)
             .key("pk", text(keys::tenant(tenant)))
             .key("sk", text(&sort))
@@ -325,7 +371,74 @@ impl Store {
             sets.push_str(" REMOVE ");
             sets.push_str(&removes.join(", "));
         }
-        Ok(self.conditional("record a connection's state", builder.update_expression(sets)).await?.is_ok())
+        Ok(builder.update_expression(sets))
+    }
+
+    /// Records that a connection was looked at and is as it was: the time of its last change stays.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn seen_connection(&self, tenant: Tenant, id: ConnectionId, now: Timestamp) -> Result<(), StoreError> {
+        let builder = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(keys::tenant(tenant)))
+            .key("sk", text(keys::connection(id)))
+            .update_expression("SET checked_at = :now")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_values(":now", millis(now));
+        self.conditional("record a look at a connection", builder).await.map(|_| ())
+    }
+
+    /// The connections of a tenant that need somebody, the one that has for longest first: from the index, which lags a moment.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn troubled_connections(&self, tenant: Tenant) -> Result<Vec<Connection>, StoreError> {
+        let rows = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name("attention")
+            .key_condition_expression("attention_group = :attention_group")
+            .expression_attribute_values(":attention_group", text(keys::troubled_connections(tenant)))
+            .into_paginator()
+            .items()
+            .send();
+        let rows = rows.try_collect().await.map_err(unavailable("list connections that need attention"))?;
+        rows.into_iter().map(|row| from_row("connection", row)).collect()
+    }
+
+    /// The last changes of a connection, the newest first.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn health_log(
+        &self,
+        tenant: Tenant,
+        id: ConnectionId,
+        limit: i32,
+    ) -> Result<Vec<HealthLine>, StoreError> {
+        let output = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk AND begins_with(sk, :prefix)")
+            .expression_attribute_values(":pk", text(keys::health(tenant, id)))
+            .expression_attribute_values(":prefix", text(HEALTH_PREFIX))
+            .scan_index_forward(false)
+            .limit(limit)
+            .send()
+            .await
+            .map_err(unavailable("read the health log"))?;
+        let lines = output.items.into_iter().flatten().map(|item| {
+            let sort = item.get("sk").and_then(|sort| sort.as_s().ok()).cloned().unwrap_or_default();
+            let line: HealthLine = from_row("health line", item)?;
+            let at = line.at.or_else(|| keys::time_of(sort.strip_prefix(HEALTH_PREFIX)?));
+            Ok(HealthLine { at, ..line })
+        });
+        lines.collect()
     }
 
     /// Records the last thing that the platform told about a connection.
@@ -361,11 +474,24 @@ impl Store {
         (state, reason): (ConnectionState, Option<&Refusal>),
         now: Timestamp,
     ) -> Result<(), StoreError> {
-        let line = HealthLine { state, reason: reason.cloned() };
-        let mut row = to_row("health line", keys::health(tenant, id), format!("HEALTH#{}", keys::at(now, "")), &line)?;
-        row.insert("expires_at".into(), time_to_live(now.saturating_add(HEALTH_LOG_KEPT).unwrap_or(now)));
+        let row = health_row(tenant, id, (state, reason), now)?;
         self.put("write the health log", row).await
     }
+}
+
+/// A line of the health log.
+pub(super) fn health_row(
+    tenant: Tenant,
+    id: ConnectionId,
+    (state, reason): (ConnectionState, Option<&Refusal>),
+    now: Timestamp,
+) -> Result<Item, StoreError> {
+    let event = event_of(state, reason).to_owned();
+    let line = HealthLine { event, state, reason: reason.cloned(), at: Some(now) };
+    let mut row =
+        to_row("health line", keys::health(tenant, id), format!("{HEALTH_PREFIX}{}", keys::at(now, "")), &line)?;
+    row.insert("expires_at".into(), time_to_live(now.saturating_add(HEALTH_LOG_KEPT).unwrap_or(now)));
+    Ok(row)
 }
 
 #[derive(Deserialize)]
@@ -374,9 +500,47 @@ struct DestinationRow {
     connection: ConnectionId,
 }
 
-#[derive(Serialize)]
-struct HealthLine {
-    state: ConnectionState,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    reason: Option<Refusal>,
+/// A line of the health log: what changed about a connection, and when.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HealthLine {
+    /// See [`event_of`].
+    #[serde(default)]
+    event: String,
+    /// The state from then on.
+    pub state: ConnectionState,
+    /// Why, unless all is well.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Refusal>,
+    #[serde(
+        default,
+        with = "jiff::fmt::serde::timestamp::millisecond::optional",
+        skip_serializing_if = "Option::is_none"
+    )]
+    at: Option<Timestamp>,
+}
+
+impl HealthLine {
+    /// When it changed; lines of before this was written down have it in their key alone.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        self.at
+    }
+
+    /// What happened.
+    #[must_use]
+    pub fn event(&self) -> &'static str {
+        event_of(self.state, self.reason.as_ref())
+    }
+}
+
+/// What is told when a connection comes into this state for this reason.
+#[must_use]
+pub fn event_of(state: ConnectionState, reason: Option<&Refusal>) -> &'static str {
+    match state {
+        ConnectionState::Active => "connection.recovered",
+        ConnectionState::Degraded if reason.is_some_and(|reason| reason.code == ENDING) => "connection.expiring",
+        ConnectionState::Degraded => "connection.degraded",
+        ConnectionState::Reconnect => "connection.reconnect",
+        ConnectionState::Disconnected => "connection.disconnected",
+    }
 }

@@ -115,6 +115,14 @@ pub(super) fn health(tenant: Tenant, connection: ConnectionId) -> String {
     format!("T#{}#CONN#{connection}", tenant.id())
 }
 
+/// Stands beside the health log of the connection: who renews its token.
+pub(super) const REFRESH: &str = "REFRESH";
+
+/// Where the end of a connection's token waits in the `due` index.
+pub(super) fn token_end(id: ConnectionId) -> String {
+    format!("{}#TOKEN", connection(id))
+}
+
 /// The shard of the `due` index for targets.
 pub(super) fn due_targets(post: PostId) -> String {
     due_targets_shard(post.uuid().as_bytes().last().copied().unwrap_or_default() % DUE_SHARDS)

@@ -17,17 +17,20 @@ const ACCESS: u8 = 1;
 const ACCESS_EXPIRES_AT: u8 = 2;
 const DATA_ACCESS_EXPIRES_AT: u8 = 3;
 const REFRESH: u8 = 4;
+const REFRESH_EXPIRES_AT: u8 = 5;
 
 /// The tokens of a grant.
 pub(super) fn write_grant(tokens: &TokenSet) -> Zeroizing<Vec<u8>> {
     let instant = |time: Timestamp| time.as_millisecond().to_be_bytes();
     let access_ends = tokens.access_expires_at.map(instant);
     let data_access_ends = tokens.data_access_expires_at.map(instant);
+    let refresh_ends = tokens.refresh_expires_at.map(instant);
     write(&[
         (ACCESS, Some(tokens.access.expose().as_bytes())),
         (ACCESS_EXPIRES_AT, access_ends.as_ref().map(<[u8; 8]>::as_slice)),
         (DATA_ACCESS_EXPIRES_AT, data_access_ends.as_ref().map(<[u8; 8]>::as_slice)),
         (REFRESH, tokens.refresh.as_ref().map(|token| token.expose().as_bytes())),
+        (REFRESH_EXPIRES_AT, refresh_ends.as_ref().map(<[u8; 8]>::as_slice)),
     ])
 }
 
@@ -61,6 +64,7 @@ pub(super) fn read_grant(bytes: &[u8]) -> Result<TokenSet, Unreadable> {
         access_expires_at: field(bytes, ACCESS_EXPIRES_AT)?.map(instant).transpose()?,
         data_access_expires_at: field(bytes, DATA_ACCESS_EXPIRES_AT)?.map(instant).transpose()?,
         refresh: field(bytes, REFRESH)?.map(text).transpose()?.map(RefreshToken::new),
+        refresh_expires_at: field(bytes, REFRESH_EXPIRES_AT)?.map(instant).transpose()?,
     })
 }
 
@@ -105,6 +109,7 @@ mod tests {
             access_expires_at: Some(Timestamp::from_second(1_800_000_000).unwrap()),
             data_access_expires_at: Some(Timestamp::from_second(1_900_000_000).unwrap()),
             refresh: Some(RefreshToken::new("refresh")),
+            refresh_expires_at: Some(Timestamp::from_second(2_000_000_000).unwrap()),
         }
     }
 
@@ -115,14 +120,29 @@ mod tests {
         assert_eq!(tokens.access_expires_at, full().access_expires_at);
         assert_eq!(tokens.data_access_expires_at, full().data_access_expires_at);
         assert_eq!(tokens.refresh.unwrap().expose(), "refresh");
+        assert_eq!(tokens.refresh_expires_at, full().refresh_expires_at);
     }
 
     #[test]
     fn what_a_grant_does_not_have_stays_absent() {
-        let bare = TokenSet { access_expires_at: None, data_access_expires_at: None, refresh: None, ..full() };
+        let bare = TokenSet {
+            access_expires_at: None,
+            data_access_expires_at: None,
+            refresh: None,
+            refresh_expires_at: None,
+            ..full()
+        };
         let tokens = read_grant(&write_grant(&bare)).unwrap();
         assert!(tokens.access_expires_at.is_none() && tokens.data_access_expires_at.is_none());
-        assert!(tokens.refresh.is_none());
+        assert!(tokens.refresh.is_none() && tokens.refresh_expires_at.is_none());
+    }
+
+    #[test]
+    fn a_grant_that_was_sealed_before_there_was_an_end_of_the_refresh_token_is_still_read() {
+        let old = write(&[(ACCESS, Some(b"EAAB")), (REFRESH, Some(b"refresh"))]);
+        let tokens = read_grant(&old).unwrap();
+        assert_eq!(tokens.refresh.unwrap().expose(), "refresh");
+        assert!(tokens.refresh_expires_at.is_none());
     }
 
     #[test]
@@ -142,9 +162,9 @@ mod tests {
     fn damaged_bytes_are_refused_and_never_panic() {
         let whole = write_grant(&full());
         for length in 0..whole.len() {
-            // A cut between two fields leaves a shorter list, which lacks the refresh token at most.
+            // A cut between two fields leaves a shorter list, which lacks the last field at least.
             if let Ok(tokens) = read_grant(&whole[..length]) {
-                assert!(tokens.refresh.is_none(), "{length} bytes");
+                assert!(tokens.refresh_expires_at.is_none(), "{length} bytes");
             }
         }
         for wrong in [&b""[..], b"\x01", b"\x01\0\0\0\x05abc", b"\x01\xff\xff\xff\xff", b"\x01\0\0\0\x01\xff"] {

@@ -17,6 +17,7 @@ pub(crate) fn tokens(value: &str) -> TokenSet {
         access_expires_at: Some(Timestamp::from_second(1_800_000_000).unwrap()),
         data_access_expires_at: None,
         refresh: Some(RefreshToken::new(format!("{value}-refresh"))),
+        refresh_expires_at: None,
     }
 }
 

@@ -18,7 +18,7 @@ use shared::{
     config,
     connect::ConnectFlow,
     connector::{
-        Body, Request as Call,
+        Body, Connector, Request as Call,
         facebook::Facebook,
         settings::{FacebookSettings, HostPolicy},
         transport::{HttpTransport, Transport},
@@ -74,6 +74,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(None).await
+    }
+
+    /// A world whose platform is another than the simulated one.
+    pub(crate) async fn start_with(stand_in: Option<(Arc<dyn Connector>, Arc<dyn Transport>)>) -> Self {
         let start: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         let clock = ManualClock::at(start);
         let simulator_clock = simulator::ManualClock::new(start);
@@ -87,13 +92,11 @@ impl World {
         let clients = Clients::at(&emulators.endpoint_url()).await;
         let resources = Resources::create(&emulators).await;
 
-        let parts = Parts {
-            clock: Arc::new(clock.clone()),
-            connectors: connectors(&simulator.url()),
-            transport: Arc::new(HttpTransport::new(HostPolicy::StandIn)),
-            clients,
-            resources,
+        let (connectors, transport): (_, Arc<dyn Transport>) = match stand_in {
+            Some((connector, transport)) => (Connectors::new(connector), transport),
+            None => (connectors(&simulator.url()), Arc::new(HttpTransport::new(HostPolicy::StandIn))),
         };
+        let parts = Parts { clock: Arc::new(clock.clone()), connectors, transport, clients, resources };
         let store = parts.store();
         let authorizer = Authorizer::new(store.clone(), parts.clock.clone());
         let (caller, key) = new_tenant(&store, &authorizer, start).await;
@@ -148,6 +151,17 @@ impl World {
             ),
             ..self.sandbox()
         }
+    }
+
+    /// Another sandbox of `functions/health` or `functions/refresh`.
+    pub(crate) fn health_sandbox(&self) -> HealthCheck {
+        self.parts.health()
+    }
+
+    /// Another one whose calls to DynamoDB and KMS pass through `calls`.
+    pub(crate) fn health_sandbox_through(&self, calls: impl Intercept + Clone + 'static) -> HealthCheck {
+        let Consumer { store, vault, .. } = self.sandbox_through(calls);
+        HealthCheck { store, vault, ..self.parts.health() }
     }
 
     /// The client that stores are made with.
@@ -397,7 +411,7 @@ struct Parts {
     clients: Clients,
     clock: Arc<dyn Clock>,
     connectors: Connectors,
-    transport: Arc<HttpTransport>,
+    transport: Arc<dyn Transport>,
     resources: Resources,
 }
 

@@ -4,13 +4,16 @@ use shared::{
     connect::{NewSession, SessionView},
     problem::Code,
     read::ConnectionsView,
-    view::ConnectionView,
+    view::{ConnectionEventView, ConnectionView, ReconnectBody, ReconnectView},
 };
-use utoipa::openapi::{HttpMethod, RefOr, Schema, path::OperationBuilder};
+use utoipa::openapi::{
+    HttpMethod, RefOr, Schema,
+    path::{OperationBuilder, ParameterIn},
+};
 
 use super::{BAD_BODY, BAD_QUERY, Route, UNAVAILABLE, add};
 use crate::{
-    answers::{Access::Key, body, id, in_path, json, operation},
+    answers::{Access::Key, body, id, in_path, json, operation, optional, string},
     examples,
 };
 
@@ -27,6 +30,9 @@ pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     add::<SessionView>(schemas);
     add::<ConnectionView>(schemas);
     add::<ConnectionsView>(schemas);
+    add::<ConnectionEventView>(schemas);
+    add::<ReconnectView>(schemas);
+    add::<ReconnectBody>(schemas);
 }
 
 fn begin() -> OperationBuilder {
@@ -44,14 +50,20 @@ fn list() -> OperationBuilder {
     operation(
         Key,
         ("connections", "listConnections"),
-        ("List connections", "All of them, the oldest first."),
+        ("List connections", "All of them, the oldest first; or all that needs somebody, in one list."),
         &[BAD_QUERY, UNAVAILABLE],
     )
+    .parameter(optional(
+        ParameterIn::Query,
+        "attention",
+        "Only those that need somebody, the one that has for longest first.",
+        string().enum_values(Some(["true"])),
+    ))
     .response("200", json("The connections.", "ConnectionsView", examples::connections()))
 }
 
 fn get() -> OperationBuilder {
-    let description = "Where it may publish, whether it works, and what to do if it does not.";
+    let description = "Where it may publish, whether it works, what to do if it does not, and what has changed lately.";
     let unknown = (Code::ConnectionUnknown, "None of your connections has this id.");
     operation(Key, ("connections", "getConnection"), ("Look at a connection", description), &[unknown, UNAVAILABLE])
         .parameter(in_path("connection", "The connection's id.", id("con")))

@@ -82,6 +82,7 @@ impl AuthenticateFlow {
                 access_expires_at: about.expires_at,
                 data_access_expires_at: about.data_access_expires_at,
                 refresh: None,
+                refresh_expires_at: None,
             },
             destinations,
         })

@@ -246,6 +246,7 @@ async fn a_dead_token_asks_for_a_new_login() {
         access_expires_at: None,
         data_access_expires_at: None,
         refresh: None,
+        refresh_expires_at: None,
     };
     let needed = bench.connector.settings().scopes();
     let health = bench.flow(bench.connector.health_check(&bench.app, &tokens(), needed), None).await.unwrap();

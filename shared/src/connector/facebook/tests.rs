@@ -33,7 +33,13 @@ fn fingerprint() -> Fingerprint {
 }
 
 fn tokens() -> TokenSet {
-    TokenSet { access: AccessToken::new("EAAP"), access_expires_at: None, data_access_expires_at: None, refresh: None }
+    TokenSet {
+        access: AccessToken::new("EAAP"),
+        access_expires_at: None,
+        data_access_expires_at: None,
+        refresh: None,
+        refresh_expires_at: None,
+    }
 }
 
 fn code() -> CodeGrant {

@@ -1,0 +1,89 @@
+//! The owner of the account of a race.
+
+use std::{sync::Arc, time::Duration};
+
+use jiff::SignedDuration;
+use shared::{
+    clock::Clock,
+    ids::{ConnectionId, TenantId},
+    platform::Platform,
+    refresh::schedule,
+    store::{Connection, ConnectionState, SavedDestination, Store},
+    telemetry::Function,
+    tenant::Tenant,
+    vault::Expected,
+};
+use uuid::Uuid;
+
+use super::{Stage, refresher::Refreshing, server::ACCOUNT};
+use crate::{cloud::SetUpError, time};
+
+/// The one tenant and the one connection.
+pub(super) fn ids() -> (Tenant, ConnectionId) {
+    let tenant = Tenant::simulated(TenantId::from(Uuid::from_u64_pair(1, 1)));
+    (tenant, ConnectionId::from(Uuid::from_u64_pair(2, 1)))
+}
+
+/// Whoever gave consent, and may give it again.
+#[derive(Clone)]
+pub(super) struct Owner {
+    stage: Stage,
+    process: Arc<Refreshing>,
+}
+
+impl Owner {
+    pub(super) fn new(stage: &Stage) -> Self {
+        Self { stage: stage.clone(), process: Arc::new(Refreshing::calm(stage, Function::Oauth)) }
+    }
+
+    /// A login, in the order of the callback: the platform's answer, the tokens under their seal, the connection.
+    pub(super) async fn log_in(&self) -> Result<(), SetUpError> {
+        let refused = |error: &dyn std::error::Error| SetUpError::Tenants(error.to_string());
+        let (tenant, id) = ids();
+        let Some(tokens) = self.stage.server.login() else {
+            return Err(SetUpError::Tenants("the server gave no tokens".into()));
+        };
+        self.stage.plane.note(|| "      the owner logs in".into());
+        time::pass(Duration::from_millis(20 + self.stage.plane.chance(700))).await;
+        let health = &self.process.health;
+        let version =
+            health.vault.put_grant(tenant, id, &tokens, &[], Expected::Any).await.map_err(|error| refused(&error))?;
+        time::pass(Duration::from_millis(20 + self.stage.plane.chance(1_500))).await;
+        let now = health.clock.now();
+        let connection = Connection {
+            id,
+            platform: Platform::Facebook,
+            account: ACCOUNT.into(),
+            account_name: "Account".into(),
+            state: ConnectionState::Active,
+            reason: None,
+            scopes: Vec::new(),
+            missing_scopes: Vec::new(),
+            destinations: vec![SavedDestination { id: "1".into(), name: "1".into(), refusal: None }],
+            connected_at: Some(now),
+            created_at: now,
+            updated_at: now,
+            checked_at: None,
+            access_expires_at: tokens.access_expires_at,
+            data_access_expires_at: None,
+            renews: true,
+            refresh_expires_at: tokens.refresh_expires_at,
+            token_version: Some(version),
+            last_event: None,
+        };
+        let far = now.saturating_add(SignedDuration::from_hours(24 * 300)).unwrap_or(now);
+        let look = schedule::next_look(&tokens, id, now);
+        health.store.put_connection(tenant, &connection, far, Some(look)).await.map_err(|error| refused(&error))?;
+        self.stage.plane.note(|| format!("      the login is stored as version {version}"));
+        Ok(())
+    }
+
+    pub(super) fn store(&self) -> &Store {
+        &self.process.health.store
+    }
+
+    /// A login that nothing goes wrong with did not come about.
+    pub(super) fn failed(&self, error: &SetUpError) {
+        self.stage.oracle.violated("F49", &format!("a login failed: {error}"));
+    }
+}
