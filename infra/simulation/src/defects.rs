@@ -35,6 +35,9 @@ pub const fn shown_by(defect: Defect) -> (&'static str, &'static str) {
         Defect::CancelsRunningTargets => ("I5", "went from Some(\"running\") to \"cancelled\""),
         Defect::IgnoresIdempotencyKeys => ("I11", "the same request was answered in two ways"),
         Defect::PublishesOldVersions => ("I5", "the version of"),
+        Defect::RefreshesWithoutLease => ("F47", "by using token"),
+        Defect::StoresOverNewerTokens => ("F48", "at rest, and the grant is over: false"),
+        Defect::BelievesRefusalsAtOnce => ("F49", "ended the connection though a newer token was stored"),
     }
 }
 
@@ -43,19 +46,34 @@ pub const fn shown_by(defect: Defect) -> (&'static str, &'static str) {
 /// # Errors
 /// A run could not be set up.
 pub fn find(defect: Defect, most: u64) -> Result<Option<Found>, PlayError> {
+    find_by(defect, most, |seed| Ok(crate::play(&Scenario::random(seed), false)?.violations))
+}
+
+/// Like [`find`], in what `violations` plays for a seed.
+///
+/// # Errors
+/// A run could not be set up.
+pub fn find_by(
+    defect: Defect,
+    most: u64,
+    violations: impl Fn(u64) -> Result<Vec<String>, PlayError>,
+) -> Result<Option<Found>, PlayError> {
     Defect::set(Some(defect));
-    let found = search(shown_by(defect), most);
+    let found = search(shown_by(defect), most, violations);
     Defect::set(None);
     found
 }
 
-fn search((invariant, words): (&str, &str), most: u64) -> Result<Option<Found>, PlayError> {
+fn search(
+    (invariant, words): (&str, &str),
+    most: u64,
+    violations: impl Fn(u64) -> Result<Vec<String>, PlayError>,
+) -> Result<Option<Found>, PlayError> {
     let shows = |violation: &String| {
         violation.split_once(": ").is_some_and(|(which, what)| which == invariant && what.contains(words))
     };
     for seed in 1..=most {
-        let outcome = crate::play(&Scenario::random(seed), false)?;
-        if let Some(violation) = outcome.violations.into_iter().find(shows) {
+        if let Some(violation) = violations(seed)?.into_iter().find(shows) {
             return Ok(Some(Found { seeds: seed, violation }));
         }
     }

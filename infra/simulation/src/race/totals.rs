@@ -6,7 +6,7 @@ use shared::defect::Defect;
 
 use super::{Scenario, play};
 use crate::{
-    defects::Found,
+    defects::{self, Found},
     enumerate::PlayError,
     seeds::{self, Seeds},
 };
@@ -99,17 +99,10 @@ fn one(seed: u64, totals: &mut Totals) -> Result<(), PlayError> {
     Ok(())
 }
 
-/// Plays races from seed 1 on, on a library with this defect, until one shows it; none if `most` do not.
+/// Plays races from seed 1 on, on a library with this defect, until its check shows it; none if `most` do not.
 ///
 /// # Errors
 /// A run could not be set up.
 pub fn find(defect: Defect, most: u64) -> Result<Option<Found>, PlayError> {
-    Defect::set(Some(defect));
-    let found = (1..=most).find_map(|seed| match play(&Scenario::random(seed), false) {
-        Ok(outcome) if outcome.violations.is_empty() => None,
-        Ok(outcome) => Some(Ok(Found { seeds: seed, violations: outcome.violations })),
-        Err(error) => Some(Err(error)),
-    });
-    Defect::set(None);
-    found.transpose()
+    defects::find_by(defect, most, |seed| Ok(play(&Scenario::random(seed), false)?.violations))
 }
