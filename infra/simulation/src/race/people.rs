@@ -4,7 +4,6 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use shared::{
-    clock::Clock,
     ids::{ConnectionId, TenantId},
     platform::Platform,
     refresh::schedule,
@@ -13,6 +12,7 @@ use shared::{
     tenant::Tenant,
     vault::Expected,
 };
+use tokio::sync::Mutex;
 use uuid::Uuid;
 
 use super::{Stage, refresher::Refreshing, server::ACCOUNT};
@@ -29,16 +29,23 @@ pub(super) fn ids() -> (Tenant, ConnectionId) {
 pub(super) struct Owner {
     stage: Stage,
     process: Arc<Refreshing>,
+    /// Nobody logs in twice at once.
+    at_it: Arc<Mutex<()>>,
 }
 
 impl Owner {
     pub(super) fn new(stage: &Stage) -> Self {
-        Self { stage: stage.clone(), process: Arc::new(Refreshing::calm(stage, Function::Oauth)) }
+        Self {
+            stage: stage.clone(),
+            process: Arc::new(Refreshing::calm(stage, Function::Oauth)),
+            at_it: Arc::default(),
+        }
     }
 
     /// A login, in the order of the callback: the platform's answer, the tokens under their seal, the connection.
     pub(super) async fn log_in(&self) -> Result<(), SetUpError> {
         let refused = |error: &dyn std::error::Error| SetUpError::Tenants(error.to_string());
+        let _alone = self.at_it.lock().await;
         let (tenant, id) = ids();
         let Some(tokens) = self.stage.server.login() else {
             return Err(SetUpError::Tenants("the server gave no tokens".into()));

@@ -31,6 +31,7 @@ pub(super) const ACCOUNT: &str = "account";
 
 /// The endpoint.
 pub(crate) struct Server {
+    rotation: Rotation,
     tokens: Mutex<TokenServer>,
     users: Mutex<Vec<User>>,
     processes: AtomicUsize,
@@ -67,6 +68,7 @@ impl User {
 impl Server {
     pub(super) fn new(rotation: Rotation, time: Time, plane: Arc<Plane>, oracle: Arc<Oracle>) -> Self {
         Self {
+            rotation,
             tokens: Mutex::new(TokenServer::new(rotation)),
             users: Mutex::default(),
             processes: AtomicUsize::new(0),
@@ -145,6 +147,10 @@ impl Server {
 
     /// Tokens that were used more often than once, once again, and once for each use that something went wrong with.
     pub(super) fn overused(&self) -> Vec<String> {
+        // A server that does not rotate takes one token for all times.
+        if self.rotation == Rotation::Never {
+            return Vec::new();
+        }
         let users = self.users();
         let mut overused = Vec::new();
         for user in users.iter() {
@@ -152,8 +158,7 @@ impl Server {
                 .iter()
                 .filter(|other| (other.made.family, other.made.generation) == (user.made.family, user.made.generation));
             let (excused, healthy): (Vec<_>, Vec<_>) = of_token.partition(|user| user.is_excused());
-            // A server that does not rotate takes one token for all times.
-            if healthy.len() > 2 && user.made.outcome != Outcome::Renewed {
+            if healthy.len() > 2 {
                 let uses = healthy.len() + excused.len();
                 overused.push(format!("token {}.{} was used {uses} times", user.made.family, user.made.generation));
             }

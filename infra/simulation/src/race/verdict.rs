@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use jiff::SignedDuration;
-use shared::{clock::Clock, refresh::Refreshed, store::ConnectionState, telemetry::Function, vault::Purpose};
+use shared::{refresh::Refreshed, store::ConnectionState, telemetry::Function, vault::Purpose};
 use simulator::tokens::Outcome as Use;
 
 use super::{
