@@ -114,18 +114,27 @@ impl Aws {
                     self.remember(key).await;
                 }
             }
-            self.remember_grants(&request);
+            self.remember_grants(&request).await;
         }
         if operation == "Query" { self.lagging(&request, response) } else { response }
     }
 
-    fn remember_grants(&self, request: &Value) {
+    /// Keeps the versions of the grants that a transaction was about, as they stand then: one that arrives a second time is
+    /// answered as if it were written, and is not.
+    async fn remember_grants(&self, request: &Value) {
         let parts = request.get("TransactItems").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
         let puts = parts.iter().filter_map(|part| part.get("Put"));
-        let vault = puts.filter(|put| put.get("TableName").and_then(Value::as_str) == Some("Vault"));
-        let now = self.time.now_ms();
-        let versions = vault.filter_map(|put| number(put.get("Item")?, "version")).map(|version| (now, version));
-        self.grants.lock().unwrap_or_else(PoisonError::into_inner).extend(versions);
+        let grants = puts
+            .filter(|put| put.get("TableName").and_then(Value::as_str) == Some("Vault"))
+            .filter_map(|put| put.get("Item"))
+            .filter(|item| number(item, "version").is_some());
+        for (pk, sk) in grants.filter_map(key_of) {
+            let request = json!({ "TableName": "Vault", "Key": { "pk": { "S": pk }, "sk": { "S": sk } }, "ConsistentRead": true });
+            let answer = self.call("DynamoDB_20120810.GetItem", &request).await;
+            let version = answer.get("Item").and_then(|row| number(row, "version"));
+            let now = self.time.now_ms();
+            self.grants.lock().unwrap_or_else(PoisonError::into_inner).extend(version.map(|version| (now, version)));
+        }
     }
 
     /// Every version of a grant that was ever stored, with its time in milliseconds since the Unix epoch, in order.
