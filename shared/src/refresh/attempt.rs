@@ -132,7 +132,7 @@ impl Refresher<'_> {
                 Word::New(tokens) => return self.keep(held, (version, until), tokens).await,
                 // The first answer is lost: servers that forgive a second use forgive it now or never.
                 Word::Lost(_) if times == 1 => {
-                    tracing::warn!(times, "nobody saw a token renewed; it is sent once more")
+                    tracing::warn!(times, "nobody saw a token renewed; it is sent once more");
                 }
                 Word::Lost(reason) => return self.rest(held, (version, Some(sent)), reason, calls.hold_back()).await,
                 Word::NotNow(reason, wait) => return self.rest(held, (version, before), reason, wait).await,

@@ -278,12 +278,12 @@ impl Store {
                 let builder = builder
                     .expression_attribute_values(":until", millis(*until))
                     .expression_attribute_values(":resting", to_attribute("failed renewal", resting)?);
-                let set = "SET rests_until = :until, resting = :resting";
+                let rests = "SET rests_until = :until, resting = :resting";
                 match sent {
                     Some(sent) => builder
-                        .update_expression(format!("{set}, sent = :sent REMOVE #owner, lease_until"))
+                        .update_expression(format!("{rests}, sent = :sent REMOVE #owner, lease_until"))
                         .expression_attribute_values(":sent", to_attribute("sent token", sent)?),
-                    None => builder.update_expression(format!("{set} REMOVE #owner, lease_until, sent")),
+                    None => builder.update_expression(format!("{rests} REMOVE #owner, lease_until, sent")),
                 }
             }
         };
@@ -386,7 +386,8 @@ impl Store {
             .expression_attribute_values(":version", number(times.version))
             .expression_attribute_values(":renews", aws_sdk_dynamodb::types::AttributeValue::Bool(true))
             .expression_attribute_values(":now", millis(now));
-        let mut sets = "SET token_version = :version, renews = :renews, checked_at = :now".to_owned();
+        let mut sets: Vec<_> =
+            ["token_version = :version", "renews = :renews", "checked_at = :now"].map(String::from).into();
         let mut removes = Vec::new();
         for (name, value) in [
             ("access_expires_at", times.access_expires_at),
@@ -395,17 +396,17 @@ impl Store {
         ] {
             match value {
                 Some(at) => {
-                    sets.push_str(&format!(", {name} = :{name}"));
+                    sets.push(format!("{name} = :{name}"));
                     builder = builder.expression_attribute_values(format!(":{name}"), millis(at));
                 }
                 None => removes.push(name),
             }
         }
+        let mut expression = format!("SET {}", sets.join(", "));
         if !removes.is_empty() {
-            sets.push_str(" REMOVE ");
-            sets.push_str(&removes.join(", "));
+            expression = format!("{expression} REMOVE {}", removes.join(", "));
         }
-        if self.conditional("record a renewal", builder.update_expression(sets)).await?.is_ok() {
+        if self.conditional("record a renewal", builder.update_expression(expression)).await?.is_ok() {
             self.look_at_token(tenant, id, next).await?;
         }
         Ok(())
