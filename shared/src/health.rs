@@ -176,7 +176,7 @@ impl HealthCheck {
             patience: Duration::ZERO,
             budget: Budget::lasting(CHECK_TAKES),
         };
-        match self.refresher().refresh(&wish).await {
+        match Box::pin(self.refresher().refresh(&wish)).await {
             Ok(Refreshed::Ended(_)) => Silence::Ended,
             Ok(Refreshed::Useless | Refreshed::Unsupported) => Silence::Dead(refusal),
             Ok(Refreshed::Renewed { .. } | Refreshed::Later { .. }) => Silence::NoAnswer,

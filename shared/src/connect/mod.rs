@@ -88,7 +88,7 @@ impl ConnectFlow {
         match request.route.as_str() {
             "POST /v1/connect/sessions" => self.begin(&request).await,
             "GET /v1/connect/{session}" => self.open(&request).await,
-            "GET /v1/oauth/{platform}/callback" => self.callback(&request).await,
+            "GET /v1/oauth/{platform}/callback" => Box::pin(self.callback(&request)).await,
             _ => Err(Problem::new(Code::RouteUnknown, "This function does not know the route.")),
         }
     }

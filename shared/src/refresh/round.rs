@@ -136,7 +136,7 @@ impl Round {
             patience: Duration::ZERO,
             budget: Budget::lasting(RENEWAL_TAKES),
         };
-        match health.refresher().refresh(&wish).await? {
+        match Box::pin(health.refresher().refresh(&wish)).await? {
             Refreshed::Renewed { .. } => Ok(Ended::Renewed),
             Refreshed::Ended(_) => {
                 // Its owner knows. Should they come, their login plans the next look.

@@ -38,7 +38,7 @@ fn wish(scene: &Scene, came_with: u64) -> Wish {
         came_with,
         why: Why::Ending,
         patience: Duration::from_secs(20),
-        budget: Budget::lasting(Duration::from_secs(60)),
+        budget: Budget::lasting(Duration::from_mins(1)),
     }
 }
 
@@ -56,21 +56,17 @@ fn round(scene: &Scene) -> Arc<Round> {
 }
 
 async fn tick(scene: &Scene) -> shared::refresh::Taken {
-    round(scene).run(Duration::from_secs(60)).await.unwrap()
+    round(scene).run(Duration::from_mins(1)).await.unwrap()
 }
 
 fn version_of(outcome: &Refreshed) -> u64 {
-    match outcome {
-        Refreshed::Renewed { version, .. } => *version,
-        other => panic!("{other:?}"),
-    }
+    let Refreshed::Renewed { version, .. } = outcome else { panic!("{outcome:?}") };
+    *version
 }
 
 fn code_of(outcome: &Refreshed) -> &str {
-    match outcome {
-        Refreshed::Ended(reason) | Refreshed::Later { reason, .. } => &reason.code,
-        other => panic!("{other:?}"),
-    }
+    let (Refreshed::Ended(reason) | Refreshed::Later { reason, .. }) = outcome else { panic!("{outcome:?}") };
+    &reason.code
 }
 
 /// How often refresh tokens were used, and how often one was used that had been used before.
@@ -92,7 +88,8 @@ async fn f47_two_to_ten_refreshers_at_once_use_a_rotating_token_once() {
         assert_eq!(outcomes.iter().map(version_of).collect::<Vec<_>>(), vec![2; refreshers]);
         assert_eq!(uses(&scene), (1, 0), "{refreshers}");
         let (tokens, _) = scene.stored().await;
-        assert!(scene.stage.server().takes(tokens.refresh.unwrap().expose(), scene.row().await.created_at));
+        let connected_at = scene.row().await.created_at;
+        assert!(scene.stage.server().takes(tokens.refresh.unwrap().expose(), connected_at));
     }
 }
 
@@ -135,7 +132,7 @@ async fn f47_tokens_are_renewed_ahead_of_their_end_for_days_and_never_twice() {
     for _ in 0..2 * 24 * 4 {
         scene.advance(900);
         let (one, other) = (round(&scene), round(&scene));
-        let time = Duration::from_secs(60);
+        let time = Duration::from_mins(1);
         // The schedule may fire twice.
         let (one, other) = tokio::join!(one.run(time), other.run(time));
         renewed += one.unwrap().renewed + other.unwrap().renewed;
@@ -467,7 +464,7 @@ async fn a_token_that_is_far_from_its_end_costs_no_call_more() {
 async fn a_health_check_with_a_token_that_has_ended_renews_it() {
     let scene = Scene::with(Rotation::Strict).await;
     scene.advance(61 * 24 * 3_600);
-    assert_eq!(scene.world.health_sandbox().run(Duration::from_secs(60)).await.unwrap().checked, 1);
+    assert_eq!(scene.world.health_sandbox().run(Duration::from_mins(1)).await.unwrap().checked, 1);
     assert_eq!((scene.stored().await.1, uses(&scene)), (2, (1, 0)));
     assert_eq!(scene.row().await.state, ConnectionState::Active);
 }
@@ -515,7 +512,7 @@ async fn one_listing_shows_what_needs_a_person_since_when_and_the_way_to_a_new_l
     let since = scene.world.clock.now();
     // It is looked at again, and has not changed since.
     scene.advance(61 * 24 * 3_600);
-    scene.world.health_sandbox().run(Duration::from_secs(60)).await.unwrap();
+    scene.world.health_sandbox().run(Duration::from_mins(1)).await.unwrap();
     let expected = json!({
         "event": "connection.reconnect",
         "at": since.to_string(),

@@ -1,6 +1,6 @@
 //! Races for a token that works once: up to ten processes want to renew the same grant at once, while answers are lost,
 //! processes die or stand still past their lease, AWS fails, and people log in. The server ends a grant whose refresh token is
-//! used twice; whether that was bound to happen is for [`verdict`] to say.
+//! used twice; whether that was bound to happen is for `verdict` to say.
 
 use std::{sync::Arc, time::Duration};
 

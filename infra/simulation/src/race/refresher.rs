@@ -80,7 +80,11 @@ impl Refreshing {
         };
         let transport: Arc<dyn Transport> = Arc::new(carriage);
         let names = &stage.aws.names;
-        let vault = config::Vault { table: "Vault".into(), token_key: names.token_key.clone() };
+        let vault = config::Vault {
+            table: "Vault".into(),
+            token_key: names.token_key.clone(),
+            data_keys: config::DataKeyLimits::default(),
+        };
         let health = HealthCheck {
             store: Store::new(clients.dynamodb(), "State"),
             vault: Vault::new(clients.kms(), clients.dynamodb(), &vault, function, clock.clone()),

@@ -159,8 +159,8 @@ impl Server {
                 .filter(|other| (other.made.family, other.made.generation) == (user.made.family, user.made.generation));
             let (excused, healthy): (Vec<_>, Vec<_>) = of_token.partition(|user| user.is_excused());
             if healthy.len() > 2 {
-                let uses = healthy.len() + excused.len();
-                overused.push(format!("token {}.{} was used {uses} times", user.made.family, user.made.generation));
+                let times = healthy.len() + excused.len();
+                overused.push(format!("token {}.{} was used {times} times", user.made.family, user.made.generation));
             }
         }
         overused.dedup();
