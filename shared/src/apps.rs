@@ -3,8 +3,16 @@
 //!
 //! A secret is kept for five minutes. While Secrets Manager does not answer, the old value serves on; without one, the
 //! failure is remembered for a moment, so that a burst of work does not become a burst of calls. One fetch at a time.
+//!
+//! A tenant may have an app of its own at a platform. Its connections say so, and so do the targets that go through them:
+//! nobody asks Secrets Manager whether a tenant has one.
 
-use std::{collections::BTreeMap, error::Error, fmt, sync::Arc};
+use std::{
+    collections::BTreeMap,
+    error::Error,
+    fmt,
+    sync::{Arc, PoisonError},
+};
 
 use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret, SecretString};
@@ -15,15 +23,19 @@ use crate::{
     aws::Failure,
     clock::Clock,
     hmac,
-    platform::Platform,
+    ids::TenantId,
+    platform::{AppOwner, Platform},
     secret::{AppCredentials, AppSecret, VerifyToken},
     telemetry::Chain,
+    tenant::Tenant,
 };
 
 /// How long a fetched secret serves before it is fetched again.
 const FRESH: SignedDuration = SignedDuration::from_mins(5);
 /// How long after a failed fetch, or after a fetch on demand, the next one is held back.
 const PAUSE: SignedDuration = SignedDuration::from_secs(10);
+/// More apps of tenants than this are not kept at a time.
+const MOST_TENANT_APPS: usize = 500;
 /// The shortest secret that may sign cursors.
 const SHORTEST_SIGNING_KEY: usize = 32;
 
@@ -168,7 +180,16 @@ pub struct Apps {
     client: aws_sdk_secretsmanager::Client,
     clock: Arc<dyn Clock>,
     secrets: BTreeMap<Platform, Cached<AppCredentials>>,
+    tenants: Option<TenantApps>,
 }
+
+/// The apps of tenants: `{prefix}/{tenant}/{platform}`.
+struct TenantApps {
+    prefix: String,
+    cached: std::sync::Mutex<BTreeMap<(TenantId, Platform), TenantApp>>,
+}
+
+type TenantApp = Arc<Cached<AppCredentials>>;
 
 impl fmt::Debug for Apps {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -180,7 +201,7 @@ impl Apps {
     /// No apps yet; [`Self::with`] adds them. Nothing is fetched.
     #[must_use]
     pub fn new(client: aws_sdk_secretsmanager::Client, clock: Arc<dyn Clock>) -> Self {
-        Self { client, clock, secrets: BTreeMap::new() }
+        Self { client, clock, secrets: BTreeMap::new(), tenants: None }
     }
 
     /// Adds the app of `platform`, kept in the secret with this ARN.
@@ -192,6 +213,59 @@ impl Apps {
         let cached = Cached::new(self.client.clone(), (name, secret_arn.into()), parse_app, self.clock.clone());
         self.secrets.insert(platform, cached);
         self
+    }
+
+    /// Adds the apps that tenants have of their own, kept in secrets named `{prefix}/{tenant}/{platform}`.
+    #[must_use]
+    pub fn with_tenants(mut self, prefix: impl Into<String>) -> Self {
+        self.tenants = Some(TenantApps { prefix: prefix.into(), cached: std::sync::Mutex::default() });
+        self
+    }
+
+    fn tenants_secret(&self, tenant: TenantId, platform: Platform) -> Result<TenantApp, SecretError> {
+        let tenants = self.tenants.as_ref().ok_or(SecretError::NotConfigured(platform))?;
+        let mut cached = tenants.cached.lock().unwrap_or_else(PoisonError::into_inner);
+        if cached.len() >= MOST_TENANT_APPS && !cached.contains_key(&(tenant, platform)) {
+            cached.pop_first();
+        }
+        let new = || {
+            let (name, id) = ("app of a tenant", format!("{}/{tenant}/{platform}", tenants.prefix));
+            Arc::new(Cached::new(self.client.clone(), (name, id), parse_tenants_app, self.clock.clone()))
+        };
+        Ok(cached.entry((tenant, platform)).or_insert_with(new).clone())
+    }
+
+    /// The credentials of the app that a connection of `tenant` was made with, at most five minutes old unless Secrets
+    /// Manager is down.
+    ///
+    /// # Errors
+    /// There is no value to work with, not even an old one.
+    pub async fn credentials_of(
+        &self,
+        tenant: Tenant,
+        platform: Platform,
+        owner: AppOwner,
+    ) -> Result<Arc<AppCredentials>, SecretError> {
+        match owner {
+            AppOwner::Shared => self.credentials(platform).await,
+            AppOwner::Tenant => self.tenants_secret(tenant.id(), platform)?.get().await,
+        }
+    }
+
+    /// Like [`Self::refresh_after_auth_failure`], for the app that a connection of `tenant` was made with.
+    ///
+    /// # Errors
+    /// There is no value to work with, not even an old one.
+    pub async fn refresh_of(
+        &self,
+        tenant: Tenant,
+        (platform, owner): (Platform, AppOwner),
+        refused: &AppCredentials,
+    ) -> Result<Refreshed<Arc<AppCredentials>>, SecretError> {
+        match owner {
+            AppOwner::Shared => self.refresh_after_auth_failure(platform, refused).await,
+            AppOwner::Tenant => Ok(compared(self.tenants_secret(tenant.id(), platform)?.fetch_now().await?, refused)),
+        }
     }
 
     fn secret(&self, platform: Platform) -> Result<&Cached<AppCredentials>, SecretError> {
@@ -216,12 +290,19 @@ impl Apps {
         platform: Platform,
         refused: &AppCredentials,
     ) -> Result<Refreshed<Arc<AppCredentials>>, SecretError> {
-        let current = self.secret(platform)?.fetch_now().await?;
-        let same = current.client_id == refused.client_id
-            && current.client_secret.expose() == refused.client_secret.expose()
-            && current.webhook_verify_token.expose() == refused.webhook_verify_token.expose();
-        Ok(if same { Refreshed::Same } else { Refreshed::Changed(current) })
+        Ok(compared(self.secret(platform)?.fetch_now().await?, refused))
     }
+}
+
+fn compared(current: Arc<AppCredentials>, refused: &AppCredentials) -> Refreshed<Arc<AppCredentials>> {
+    let secret = |secret: &Option<AppSecret>| secret.as_ref().map(|secret| secret.expose().to_owned());
+    let token = |token: &Option<VerifyToken>| token.as_ref().map(|token| token.expose().to_owned());
+    let same = current.client_id == refused.client_id
+        && current.client_secret.expose() == refused.client_secret.expose()
+        && secret(&current.previous_client_secret) == secret(&refused.previous_client_secret)
+        && current.webhook_verify_token.expose() == refused.webhook_verify_token.expose()
+        && token(&current.previous_webhook_verify_token) == token(&refused.previous_webhook_verify_token);
+    if same { Refreshed::Same } else { Refreshed::Changed(current) }
 }
 
 /// The secret as an operator writes it. No `Debug`: it is plain for a moment.
@@ -231,6 +312,7 @@ struct StoredApp {
     client_secret: Option<AppText>,
     webhook_verify_token: Option<AppText>,
     previous_client_secret: Option<AppText>,
+    previous_webhook_verify_token: Option<AppText>,
 }
 
 /// A field that is zeroized when it is dropped.
@@ -249,16 +331,27 @@ impl AppText {
 }
 
 fn parse_app(text: &str) -> Result<AppCredentials, &'static str> {
+    let app = parse_tenants_app(text)?;
+    if app.webhook_verify_token.expose().is_empty() {
+        return Err("`webhook_verify_token` is missing");
+    }
+    Ok(app)
+}
+
+/// Nothing comes in from the app of a tenant, so it needs no verify token: an empty one never verifies.
+fn parse_tenants_app(text: &str) -> Result<AppCredentials, &'static str> {
     let stored: StoredApp = serde_json::from_str(text).map_err(|_| "it is not a JSON object of strings")?;
     let given = |field: Option<AppText>| field.filter(|value| !value.text().is_empty());
     let client_id = stored.client_id.filter(|id| !id.is_empty()).ok_or("`client_id` is missing")?;
     let client_secret = given(stored.client_secret).ok_or("`client_secret` is missing")?;
-    let verify = given(stored.webhook_verify_token).ok_or("`webhook_verify_token` is missing")?;
+    let verify = stored.webhook_verify_token.as_ref().map_or("", AppText::text);
     Ok(AppCredentials {
         client_id,
         client_secret: AppSecret::new(client_secret.text()),
         previous_client_secret: given(stored.previous_client_secret).map(|value| AppSecret::new(value.text())),
-        webhook_verify_token: VerifyToken::new(verify.text()),
+        webhook_verify_token: VerifyToken::new(verify),
+        previous_webhook_verify_token: given(stored.previous_webhook_verify_token)
+            .map(|value| VerifyToken::new(value.text())),
     })
 }
 
@@ -344,6 +437,13 @@ mod tests {
         assert_eq!(app.previous_client_secret.map(|secret| secret.expose().to_owned()).as_deref(), Some("p"));
         let without = FULL.replace("previous_client_secret", "something_else");
         assert!(parse_app(&without).unwrap().previous_client_secret.is_none());
+    }
+
+    #[test]
+    fn an_app_of_a_tenant_needs_no_verify_token() {
+        let without = FULL.replace("webhook_verify_token", "something_else");
+        assert!(parse_tenants_app(&without).unwrap().webhook_verify_token.expose().is_empty());
+        assert!(parse_app(&without).is_err());
     }
 
     #[test]

@@ -352,17 +352,28 @@ text_section!(
     url
 );
 text_section!(
-    /// Our Facebook app.
-    FacebookApp, FACEBOOK_APP,
-    /// The ARN of its secret ([`variables::FACEBOOK_APP`]).
-    secret
-);
-text_section!(
     /// What signs cursors.
     Signing, SIGNING_KEY,
     /// The ARN of the secret ([`variables::SIGNING_KEY`]).
     secret
 );
+
+/// Our Facebook app, and those of tenants.
+#[derive(Debug, Clone)]
+pub struct FacebookApp {
+    /// The ARN of our app's secret ([`variables::FACEBOOK_APP`]).
+    pub secret: String,
+    /// What the names of the tenants' secrets begin with ([`variables::TENANT_APPS`]).
+    pub tenants: Option<String>,
+}
+
+impl Section for FacebookApp {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let secret = reader.text(variables::FACEBOOK_APP);
+        let tenants = reader.optional(variables::TENANT_APPS, |prefix| Ok(prefix.to_owned()));
+        Some(Self { secret: secret?, tenants: tenants? })
+    }
+}
 
 /// The guard against the same content going out twice.
 #[derive(Debug, Clone, Copy)]

@@ -137,7 +137,7 @@ impl HealthCheck {
                 return Err(Silence::NoAnswer);
             }
         };
-        let app = self.apps.credentials(connection.platform).await.map_err(|error| {
+        let app = self.apps.credentials_of(tenant, connection.platform, connection.app).await.map_err(|error| {
             tracing::error!(error = %Chain(&error), "our app's credentials cannot be read");
             Silence::NoAnswer
         })?;
@@ -171,6 +171,7 @@ impl HealthCheck {
             tenant,
             connection: connection.id,
             platform: connection.platform,
+            app: connection.app,
             came_with,
             why: Why::Refused,
             patience: Duration::ZERO,
@@ -279,6 +280,8 @@ mod tests {
             platform: crate::platform::Platform::Facebook,
             account: "1".into(),
             account_name: "Ada".into(),
+            app: crate::platform::AppOwner::Shared,
+            end_user: None,
             state: ConnectionState::Active,
             reason: None,
             scopes: Vec::new(),

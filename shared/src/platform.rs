@@ -26,6 +26,26 @@ impl Platform {
     }
 }
 
+/// Whose app at a platform speaks for a connection. Its tokens work with that app alone, so a connection keeps the app that
+/// it was made with.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AppOwner {
+    /// The one app that all tenants share.
+    #[default]
+    Shared,
+    /// The tenant's own.
+    Tenant,
+}
+
+impl AppOwner {
+    /// Whether it is the shared app. Rows leave the owner out then.
+    #[must_use]
+    pub const fn is_shared(&self) -> bool {
+        matches!(self, Self::Shared)
+    }
+}
+
 impl fmt::Display for Platform {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str(self.name())

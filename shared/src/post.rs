@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     content::Content,
     ids::{ConnectionId, KeyId, PostId, TargetId},
-    platform::Platform,
+    platform::{AppOwner, Platform},
     schedule::{DEFAULT_PATIENCE, Schedule},
 };
 
@@ -65,6 +65,9 @@ pub struct TargetSpec {
     /// Content for this target alone.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
+    /// Whose app the connection was made with, so that whoever publishes need not read the connection.
+    #[serde(default, skip_serializing_if = "AppOwner::is_shared")]
+    pub app: AppOwner,
 }
 
 /// What an edit may change.

@@ -53,6 +53,10 @@ secret!(
     /// An OAuth authorization code: worth a grant until it is exchanged.
     AuthorizationCode
 );
+secret!(
+    /// What proves, at the exchange of a code, that the same session asked for it (PKCE, RFC 7636).
+    CodeVerifier
+);
 
 /// Our app at one platform, with everything that proves we are it.
 #[derive(Debug, Clone)]
@@ -65,6 +69,8 @@ pub struct AppCredentials {
     pub previous_client_secret: Option<AppSecret>,
     /// Compared with `hub.verify_token` in a webhook handshake.
     pub webhook_verify_token: VerifyToken,
+    /// The verify token before the last rotation; a handshake with it is still answered.
+    pub previous_webhook_verify_token: Option<VerifyToken>,
 }
 
 #[cfg(test)]
@@ -78,6 +84,7 @@ mod tests {
             client_secret: AppSecret::new("hunter2"),
             previous_client_secret: Some(AppSecret::new("hunter1")),
             webhook_verify_token: VerifyToken::new("hunter0"),
+            previous_webhook_verify_token: Some(VerifyToken::new("hunter2")),
         };
         let shown = format!("{credentials:?}");
         assert!(!shown.contains("hunter"), "{shown}");

@@ -410,6 +410,7 @@ mod tests {
             client_secret: AppSecret::new("canary-secret"),
             previous_client_secret: Some(AppSecret::new("canary-previous")),
             webhook_verify_token: VerifyToken::new("canary-verify"),
+            previous_webhook_verify_token: Some(VerifyToken::new("canary-before")),
         };
         let text = logged(LevelFilter::TRACE, || tracing::error!(?token, ?app, "careless"));
         assert!(!text.contains("canary"), "{text}");

@@ -40,6 +40,10 @@ pub const INBOUND_QUEUE_URL: &str = "POSTD_INBOUND_QUEUE_URL";
 /// The ARN of the secret that holds our Facebook app.
 pub const FACEBOOK_APP: &str = "POSTD_FACEBOOK_APP";
 
+/// What the names of the secrets begin with that hold the apps of tenants: `{prefix}/{tenant}/{platform}`. When absent, no
+/// tenant has an app of its own.
+pub const TENANT_APPS: &str = "POSTD_TENANT_APPS";
+
 /// The ARN of the secret that signs cursors.
 pub const SIGNING_KEY: &str = "POSTD_SIGNING_KEY";
 

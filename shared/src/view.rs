@@ -193,6 +193,9 @@ pub struct ConnectionView {
     pub platform: Platform,
     /// A name to show for whoever gave consent.
     pub account_name: String,
+    /// What the caller calls whoever connected it, as the connect session said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<String>,
     /// Whether it can be used.
     pub state: ConnectionState,
     /// Why it is not active, and what to do about it.
@@ -333,6 +336,7 @@ impl From<Connection> for ConnectionView {
             id: connection.id,
             platform: connection.platform,
             account_name: connection.account_name,
+            end_user: connection.end_user,
             state: connection.state,
             reason: connection.reason.as_ref().map(ReasonView::from),
             destinations: connection

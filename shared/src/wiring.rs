@@ -75,7 +75,12 @@ impl Base {
     }
 
     fn apps(&self, facebook: FacebookApp) -> Apps {
-        Apps::new(self.clients.secrets_manager(), self.clock.clone()).with(Platform::Facebook, facebook.secret)
+        let apps = Apps::new(self.clients.secrets_manager(), self.clock.clone());
+        let apps = apps.with(Platform::Facebook, facebook.secret);
+        match facebook.tenants {
+            Some(prefix) => apps.with_tenants(prefix),
+            None => apps,
+        }
     }
 
     fn queue(&self, config: PublishQueue) -> Queue {

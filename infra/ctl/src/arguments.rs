@@ -3,16 +3,20 @@
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::{SignedDuration, Span, SpanRelativeTo, Timestamp, civil::Date};
 use shared::{
+    connect::check_listed,
     ids::{KeyId, TenantId},
+    platform::Platform,
     scope::{Scope, Scopes},
 };
+use url::Url;
 
 /// Where `cargo run -p local` has AWS unless it is told otherwise.
 const LOCAL: &str = "http://127.0.0.1:8082";
 
 const EXAMPLES: &str = "\
 Examples:
-  postctl --stack postd tenants create 'Blue Bakery'
+  postctl --stack postd tenants create 'Blue Bakery' --return-url https://app.example.com/connected
+  postctl --stack postd tenants return-urls ten_… --set https://app.example.com/connected
   postctl --stack postd keys create ten_… --environment production --name backend --scope all
   postctl --stack postd keys create ten_… --environment production --name board \\
       --scope posts:read --scope connections:read --expires 90d
@@ -103,6 +107,40 @@ pub(crate) enum Tenants {
         /// A name for people
         #[arg(value_parser = name)]
         name: String,
+
+        /// Where browsers may be sent after a login, to the letter but for the query; may be repeated. Nobody can connect an
+        /// account before there is one
+        #[arg(long = "return-url", value_name = "URL", value_parser = return_url)]
+        return_urls: Vec<Url>,
+    },
+    /// Show where browsers may be sent after a login, or say so anew
+    ReturnUrls {
+        /// The tenant
+        tenant: TenantId,
+
+        /// The address; may be repeated. What was listed before and is not repeated is listed no more
+        #[arg(long, value_name = "URL", value_parser = return_url)]
+        set: Vec<Url>,
+
+        /// List none: nobody can connect an account then
+        #[arg(long, conflicts_with = "set")]
+        clear: bool,
+    },
+    /// Show at which platforms a tenant has an app of its own, or say so anew
+    ///
+    /// Connections keep the app that they were made with. The app's secret must be there first, under the name
+    /// `postd/STACK/tenants/TENANT/PLATFORM`.
+    OwnApps {
+        /// The tenant
+        tenant: TenantId,
+
+        /// The platform; may be repeated. What was said before and is not repeated holds no more
+        #[arg(long, value_name = "PLATFORM")]
+        set: Vec<Platform>,
+
+        /// None: new connections are made with the app that all tenants share
+        #[arg(long, conflicts_with = "set")]
+        clear: bool,
     },
     /// List all tenants; looks through the whole table, so it takes its time and costs reads
     List,
@@ -233,6 +271,13 @@ fn name(text: &str) -> Result<String, String> {
     Ok(text.to_owned())
 }
 
+fn return_url(text: &str) -> Result<Url, String> {
+    let url: Url =
+        text.parse().map_err(|_| "expected an address, such as https://app.example.com/connected".to_owned())?;
+    check_listed(&url).map_err(|error| error.to_string())?;
+    Ok(url)
+}
+
 fn scope(text: &str) -> Result<Scopes, String> {
     if text == "all" {
         return Ok(Scopes::ALL);
@@ -289,6 +334,16 @@ mod tests {
         assert_eq!(at("2027-01-01T12:00:00+02:00"), "2027-01-01T10:00:00Z");
         for wrong in ["", "soon", "-3h", "1 month", "2027-13-01", "2027-01-01T12:00:00"] {
             assert!(end(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_return_address_is_https_and_ends_with_its_path() {
+        assert_eq!(return_url("https://APP.example.com").unwrap().as_str(), "https://app.example.com/");
+        for wrong in
+            ["", "app.example.com", "http://app.example.com/", "https://app.example.com/?x", "https://u@a.example/"]
+        {
+            assert!(return_url(wrong).is_err(), "{wrong}");
         }
     }
 

@@ -1,10 +1,17 @@
-//! Tenants: make one, list them.
+//! Tenants: make one, list them, say where their browsers may be sent and whose apps they use.
+
+use std::collections::BTreeSet;
 
 use serde::Serialize;
 use shared::{
-    authorize::create_tenant,
-    store::{Actor, TenantRow},
+    authorize::{create_tenant, set_own_apps, set_return_urls},
+    connect::ReturnUrls,
+    ids::TenantId,
+    platform::Platform,
+    store::{Actor, Change, TenantRow},
+    tenant::Tenant,
 };
+use url::Url;
 
 use crate::{
     arguments::Tenants,
@@ -19,6 +26,8 @@ struct TenantView<'a> {
     id: String,
     name: &'a str,
     created_at: String,
+    return_urls: &'a [Url],
+    own_apps: &'a [Platform],
 }
 
 #[derive(Debug, Serialize)]
@@ -27,13 +36,20 @@ struct TenantsView<'a> {
 }
 
 fn view(row: &TenantRow) -> TenantView<'_> {
-    TenantView { id: row.id.to_string(), name: &row.name, created_at: row.created_at.to_string() }
+    TenantView {
+        id: row.id.to_string(),
+        name: &row.name,
+        created_at: row.created_at.to_string(),
+        return_urls: &row.return_urls,
+        own_apps: &row.own_apps,
+    }
 }
 
 pub(crate) async fn run(postd: &Postd, command: Tenants, by: Actor, json: bool) -> Result<(), Failure> {
     match command {
-        Tenants::Create { name } => {
-            let row = create_tenant(&postd.store, &name, by, postd.now()).await?.1;
+        Tenants::Create { name, return_urls } => {
+            let urls = listed(return_urls)?;
+            let row = create_tenant(&postd.store, &name, &urls, by, postd.now()).await?.1;
             note(&format!("The tenant \"{}\" was created; its id:", row.name));
             if json { say_json(&view(&row)) } else { say(&row.id.to_string()) }
         }
@@ -46,5 +62,53 @@ pub(crate) async fn run(postd: &Postd, command: Tenants, by: Actor, json: bool) 
                 rows.iter().map(|row| [row.id.to_string(), row.created_at.to_string(), row.name.clone()]).collect();
             table(["TENANT", "CREATED", "NAME"], &lines)
         }
+        Tenants::ReturnUrls { tenant, set, clear } => {
+            let tenant = crate::tenant(postd, tenant).await?;
+            if clear || !set.is_empty() {
+                let urls = listed(set)?;
+                done(tenant.id(), set_return_urls(&postd.store, tenant, &urls, by, postd.now()).await?)?;
+            }
+            let row = row(postd, tenant).await?;
+            if json {
+                return say_json(&view(&row));
+            }
+            if row.return_urls.is_empty() {
+                note("No return address is listed: nobody can connect an account.");
+            }
+            row.return_urls.iter().try_for_each(|url| say(url.as_str()))
+        }
+        Tenants::OwnApps { tenant, set, clear } => {
+            let tenant = crate::tenant(postd, tenant).await?;
+            if clear || !set.is_empty() {
+                let platforms: BTreeSet<Platform> = set.into_iter().collect();
+                done(tenant.id(), set_own_apps(&postd.store, tenant, &platforms, by, postd.now()).await?)?;
+            }
+            let row = row(postd, tenant).await?;
+            if json {
+                return say_json(&view(&row));
+            }
+            row.own_apps.iter().try_for_each(|platform| say(platform.name()))
+        }
     }
+}
+
+fn listed(urls: Vec<Url>) -> Result<ReturnUrls, Failure> {
+    // Each of them was checked when the command line was read.
+    ReturnUrls::new(urls).map_err(|_| Failure::Usage("a tenant lists at most 50 return addresses"))
+}
+
+fn done(tenant: TenantId, change: Change) -> Result<(), Failure> {
+    match change {
+        Change::Done => Ok(()),
+        Change::Refused => Err(nobody(tenant)),
+    }
+}
+
+/// The tenant as it is now, after what was said about it.
+async fn row(postd: &Postd, tenant: Tenant) -> Result<TenantRow, Failure> {
+    postd.store.latest_tenant(tenant).await?.ok_or_else(|| nobody(tenant.id()))
+}
+
+fn nobody(tenant: TenantId) -> Failure {
+    Failure::Refused(format!("there is no tenant {tenant}"))
 }

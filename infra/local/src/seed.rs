@@ -1,14 +1,17 @@
 //! What a fresh local cloud needs before anybody can use it: the simulator's app in the app's secret, and a tenant with a
 //! key.
 
-use std::path::Path;
+use std::{path::Path, sync::Arc};
 
 use emulators::Emulators;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
-use shared::authorize::{NewKey, create_key, create_tenant};
+use shared::authorize::{Authorizer, NewKey, create_key, create_tenant, set_return_urls};
 use shared::aws::Clients;
-use shared::store::{Actor, Store};
+use shared::clock::SystemClock;
+use shared::connect::ReturnUrls;
+use shared::store::{Actor, Store, StoreError};
+use shared::tenant::Tenant;
 
 use crate::clock;
 
@@ -38,6 +41,23 @@ pub enum SeedError {
 /// The file in the state directory that keeps the key: the table knows only its hash.
 pub(crate) const TENANT_FILE: &str = "tenant.json";
 
+/// Where the demo and the examples of the API send browsers after a login. Addresses on this machine need no listing.
+const RETURN_URLS: [&str; 2] = ["https://app.example.com/connected", "https://app.example.com/settings/connections"];
+
+fn return_urls() -> ReturnUrls {
+    // The test below sees to it that they may be listed.
+    ReturnUrls::new(RETURN_URLS.into_iter().filter_map(|url| url.parse().ok())).unwrap_or_default()
+}
+
+/// A tenant that an earlier build left may lack them; a list that somebody has set stays.
+async fn list_return_urls(store: &Store, tenant: Tenant) -> Result<(), StoreError> {
+    let known = store.tenant(tenant).await?;
+    if known.is_some_and(|row| row.return_urls.is_empty()) {
+        set_return_urls(store, tenant, &return_urls(), Actor::Postd, clock::now()).await?;
+    }
+    Ok(())
+}
+
 /// Writes the simulated app into the secret of the real one.
 pub(crate) async fn app(emulators: &Emulators, secret_arn: &str) -> Result<(), SeedError> {
     let app = json!({
@@ -58,17 +78,31 @@ pub(crate) async fn tenant(
 ) -> Result<SeededTenant, SeedError> {
     let file = state_directory.map(|directory| directory.join(TENANT_FILE));
     let kept = file.as_ref().and_then(|file| std::fs::read(file).ok());
-    if let Some(kept) = kept.and_then(|bytes| serde_json::from_slice(&bytes).ok()) {
-        return Ok(kept);
-    }
     let clients = Clients::at(&emulators.endpoint_url()).await;
     let store = Store::new(clients.dynamodb(), table);
+    if let Some(kept) = kept.and_then(|bytes| serde_json::from_slice::<SeededTenant>(&bytes).ok()) {
+        let authorizer = Authorizer::new(store.clone(), Arc::new(SystemClock));
+        if let Ok(identity) = authorizer.identify(&format!("Bearer {}", kept.api_key)).await? {
+            list_return_urls(&store, identity.tenant).await?;
+        }
+        return Ok(kept);
+    }
     let now = clock::now();
-    let (tenant, _) = create_tenant(&store, name, Actor::Postd, now).await?;
+    let (tenant, _) = create_tenant(&store, name, &return_urls(), Actor::Postd, now).await?;
     let key = create_key(&store, tenant, &NewKey::unlimited("local", name), Actor::Postd, now).await?;
     let seeded = SeededTenant { id: tenant.id().to_string(), api_key: key.expose().to_owned() };
     if let Some(file) = file {
         std::fs::write(file, json!(seeded).to_string()).map_err(SeedError::Keep)?;
     }
     Ok(seeded)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_demo_tenants_return_addresses_may_be_listed() {
+        assert_eq!(return_urls().as_slice().len(), RETURN_URLS.len());
+    }
 }

@@ -99,10 +99,14 @@ fn about_the_post(code: Code, detail: &str) -> Problem {
     }
 }
 
-pub(crate) fn new_sessions() -> [(&'static str, Value); 2] {
+pub(crate) fn new_sessions() -> [(&'static str, Value); 3] {
     let return_url = "https://app.example.com/settings/connections";
     [
         ("a new connection", json!({"platform": "facebook", "return_url": return_url})),
+        (
+            "a connection for a person that the caller knows by a name",
+            json!({"platform": "facebook", "return_url": return_url, "end_user": "user-4711"}),
+        ),
         ("a connection to renew", json!({"platform": "facebook", "return_url": return_url, "reconnect": CONNECTION})),
     ]
 }
@@ -354,6 +358,7 @@ pub(crate) fn health(status: &str) -> Value {
         "components": [
             {"name": "store", "status": "ok", "latency_ms": 4},
             {"name": "queue", "status": status, "latency_ms": 7},
+            {"name": "secrets", "status": "ok", "latency_ms": 0},
         ],
     })
 }

@@ -98,7 +98,7 @@ pub async fn play(scenario: &Scenario, tell: bool) -> Result<Outcome, SetUpError
     let start: Timestamp = START.parse().unwrap_or(Timestamp::UNIX_EPOCH);
     let plane = |time| Plane::new(time, scenario.plan.clone(), scenario.seed, tell);
     let cloud = Cloud::new(start, plane, scenario.seed).await?;
-    let tenants = tenants::set_up(&cloud, scenario.tenants).await?;
+    let tenants = Box::pin(tenants::set_up(&cloud, scenario.tenants)).await?;
     let mut run = Run::new(scenario, cloud, tenants);
     run.cloud.plane.begin();
     run.go().await;

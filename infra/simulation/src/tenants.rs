@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use jiff::SignedDuration;
 use shared::{
+    connect::{NewLogin, store_login},
     connector::TokenSet,
     http::Caller,
     ids::{ConnectionId, KeyId, TenantId},
-    platform::Platform,
+    platform::{AppOwner, Platform},
     scope::Scopes,
     secret::AccessToken,
-    store::{Connection, ConnectionState, SavedDestination},
+    store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination},
     telemetry::Function,
     tenant::Tenant,
     vault::Expected,
@@ -67,7 +68,6 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
             .collect();
         let row = connection_row(cloud, connection, &tokens);
         let next_check = row.created_at.saturating_add(SignedDuration::from_hours(24 * 300)).unwrap_or(row.created_at);
-        store.put_connection(tenant, &row, next_check, None).await.map_err(|error| refused(&error))?;
         let sealed: Vec<_> = tokens.iter().map(|(place, token)| (place.clone(), AccessToken::new(token))).collect();
         let grant = TokenSet {
             access: AccessToken::new(format!("canary-grant-{number}")),
@@ -76,10 +76,16 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
             refresh: None,
             refresh_expires_at: None,
         };
-        vault
-            .put_grant(tenant, connection, &grant, &sealed, Expected::Absent)
-            .await
-            .map_err(|error| refused(&error))?;
+        let login = NewLogin {
+            connection: &row,
+            tokens: &grant,
+            destinations: &sealed,
+            expected: Expected::Absent,
+            next_check,
+            changes_health: false,
+            entry: &AuditEntry::new(row.created_at, Actor::Postd, AuditAction::Connected, connection),
+        };
+        store_login(&store, &vault, tenant, login).await.map_err(|error| refused(&error))?;
         tenants.secrets.push(format!("canary-grant-{number}"));
         tenants.secrets.extend(tokens.into_iter().map(|(_, token)| token));
         let caller = Caller { tenant, key: KeyId::from(id(3)), scopes: Scopes::ALL };
@@ -96,6 +102,8 @@ fn connection_row(cloud: &Cloud, id: ConnectionId, tokens: &[(String, String)]) 
         platform: Platform::Facebook,
         account: "account".into(),
         account_name: "Account".into(),
+        app: AppOwner::Shared,
+        end_user: None,
         state: ConnectionState::Active,
         reason: None,
         scopes: Vec::new(),

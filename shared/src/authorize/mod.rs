@@ -17,7 +17,7 @@ mod tenants;
 mod text;
 
 pub use keys::{IssuedKey, KeyState, ListedKey, NewKey, Revoked, Rotated, create_key, keys, revoke_key, rotate_key};
-pub use tenants::{create_tenant, tenant_by_id};
+pub use tenants::{create_tenant, set_own_apps, set_return_urls, tenant_by_id};
 
 use crate::{
     clock::Clock,

@@ -1,13 +1,18 @@
-//! From a grant to a connection: tokens first, under the seal; then the connection that speaks of them.
+//! From a grant to the connection that it makes or renews.
 
 use jiff::Timestamp;
 
-use super::{ConnectFlow, callback::Refused};
+use super::{
+    ConnectFlow,
+    callback::{Made, Refused},
+    logins::{NewLogin, store_login},
+    owner,
+};
 use crate::{
     connector::{Act, Grant, Refusal},
     health::{CHECKED_EVERY, WARN_AHEAD, no_destination},
     ids::ConnectionId,
-    refresh::schedule,
+    platform::AppOwner,
     secret::AccessToken,
     store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination, Session},
     telemetry::Chain,
@@ -17,69 +22,40 @@ use crate::{
 
 impl ConnectFlow {
     /// Keeps what the platform granted.
-    pub(super) async fn keep(&self, session: &Session, grant: Grant) -> Result<ConnectionId, Refused> {
-        // Only an authorized caller makes a session, and this one was just taken out of the store.
-        let tenant = Tenant::verified(session.tenant);
+    pub(super) async fn keep(&self, session: &Session, grant: Grant) -> Result<Made, Refused> {
+        let tenant = owner(session);
         let now = self.clock.now();
         let earlier = self.earlier(tenant, session, &grant).await?;
         let id = earlier.as_ref().map_or_else(ConnectionId::new, |earlier| earlier.id);
         let action = if earlier.is_some() { AuditAction::Reconnected } else { AuditAction::Connected };
-        let tokens: Vec<(String, AccessToken)> = grant
+        let destinations: Vec<(String, AccessToken)> = grant
             .destinations
             .iter()
             .filter_map(|destination| Some((destination.id.clone(), destination.token.clone()?)))
             .collect();
-        let sealed = self.vault.put_grant(tenant, id, &grant.tokens, &tokens, Expected::Any).await;
-        let version = sealed.map_err(|error| {
-            tracing::error!(error = %Chain(&error), "the tokens could not be sealed");
-            Refused::Unavailable
-        })?;
-        let next_look = schedule::next_look(&grant.tokens, id, now);
-        let was = earlier.as_ref().map(|earlier| (earlier.state, earlier.reason.clone()));
-        let created_at = earlier.map(|earlier| earlier.created_at);
-        let connection = Connection { token_version: Some(version), ..connection(id, created_at, session, grant, now) };
-        let next_check = now.saturating_add(CHECKED_EVERY).unwrap_or(Timestamp::MAX);
-        let warn_at = if connection.renews {
-            Some(next_look)
-        } else {
-            connection.ends_at().map(|ends_at| ends_at.saturating_sub(WARN_AHEAD).unwrap_or(now).max(now))
+        let tokens = grant.tokens.clone();
+        let connection = connection(id, earlier.as_ref(), session, grant, now);
+        let login = NewLogin {
+            connection: &connection,
+            tokens: &tokens,
+            destinations: &destinations,
+            expected: if earlier.is_some() { Expected::Any } else { Expected::Absent },
+            next_check: now.saturating_add(CHECKED_EVERY).unwrap_or(Timestamp::MAX),
+            // A renewal that changed something has its line in the health log.
+            changes_health: earlier
+                .is_some_and(|earlier| (earlier.state, &earlier.reason) != (connection.state, &connection.reason)),
+            entry: &entry(session, action, &connection, now),
         };
-        self.store.put_connection(tenant, &connection, next_check, warn_at).await.map_err(|error| {
-            tracing::error!(error = %Chain(&error), "the connection could not be stored");
+        store_login(&self.store, &self.vault, tenant, login).await.map_err(|error| {
+            tracing::error!(error = %Chain(&error), "a login was not stored");
             Refused::Unavailable
         })?;
         tracing::info!(
             tenant = %tenant.id(), connection = %id, platform = %connection.platform,
             destinations = connection.destinations.len(), "connected"
         );
-        self.audit(tenant, session, action, &connection).await;
-        self.tell(tenant, &connection, was).await;
         self.release(tenant, id).await;
-        Ok(id)
-    }
-
-    /// The connection stands: that the audit cannot be written does not undo it.
-    async fn audit(&self, tenant: Tenant, session: &Session, action: AuditAction, connection: &Connection) {
-        let by = session.begun_by.map_or(Actor::Postd, Actor::Key);
-        let entry = AuditEntry::new(self.clock.now(), by, action, connection.id)
-            .with("platform", connection.platform)
-            .with("account", &connection.account)
-            .with("session", session.id)
-            .with("destinations", connection.destinations.len());
-        if let Err(error) = self.store.audit(tenant, &entry).await {
-            tracing::error!(connection = %connection.id, error = %Chain(&error), "a login is missing in the audit");
-        }
-    }
-
-    /// A renewal that changed something has its line in the health log. The connection stands, whatever becomes of that.
-    async fn tell(&self, tenant: Tenant, connection: &Connection, was: Option<(ConnectionState, Option<Refusal>)>) {
-        if was.is_none_or(|was| was == (connection.state, connection.reason.clone())) {
-            return;
-        }
-        let state = (connection.state, connection.reason.as_ref());
-        if let Err(error) = self.store.log_health(tenant, connection.id, state, connection.updated_at).await {
-            tracing::warn!(error = %Chain(&error), "a renewed connection is missing in its health log");
-        }
+        Ok(Made { connection: id, missing_scopes: connection.missing_scopes })
     }
 
     /// What waited for this login goes out with the next tick. The connection stands, whatever becomes of that: what is not
@@ -102,18 +78,36 @@ impl ConnectFlow {
         if let Some(id) = session.reconnect {
             let named = self.store.connection(tenant, id).await.map_err(unavailable)?;
             return match named {
-                Some(named) if named.account == grant.account && named.platform == session.platform => Ok(Some(named)),
+                Some(named) if is_of(&named, session, grant) => Ok(Some(named)),
                 Some(_) | None => Err(Refused::OtherAccount),
             };
         }
         let all = self.store.connections(tenant).await.map_err(unavailable)?;
-        Ok(all.into_iter().find(|one| one.platform == session.platform && one.account == grant.account))
+        Ok(all.into_iter().find(|one| is_of(one, session, grant)))
     }
+}
+
+fn entry(session: &Session, action: AuditAction, connection: &Connection, now: Timestamp) -> AuditEntry {
+    let by = session.begun_by.map_or(Actor::Postd, Actor::Key);
+    let entry = AuditEntry::new(now, by, action, connection.id)
+        .with("platform", connection.platform)
+        .with("account", &connection.account)
+        .with("session", session.id)
+        .with("destinations", connection.destinations.len());
+    match connection.app {
+        AppOwner::Shared => entry,
+        AppOwner::Tenant => entry.with("app", "tenant"),
+    }
+}
+
+/// Whether a connection is of the account that this grant is of. Platforms know one person under another id with each app.
+fn is_of(connection: &Connection, session: &Session, grant: &Grant) -> bool {
+    connection.account == grant.account && connection.platform == session.platform && connection.app == session.app
 }
 
 fn connection(
     id: ConnectionId,
-    created_at: Option<Timestamp>,
+    earlier: Option<&Connection>,
     session: &Session,
     grant: Grant,
     now: Timestamp,
@@ -124,6 +118,8 @@ fn connection(
         platform: session.platform,
         account: grant.account,
         account_name: grant.account_name,
+        app: session.app,
+        end_user: session.end_user.clone().or_else(|| earlier.and_then(|earlier| earlier.end_user.clone())),
         state: if reason.is_some() { ConnectionState::Degraded } else { ConnectionState::Active },
         reason,
         scopes: grant.scopes,
@@ -137,7 +133,7 @@ fn connection(
                 refusal: destination.refusal,
             })
             .collect(),
-        created_at: created_at.unwrap_or(now),
+        created_at: earlier.map_or(now, |earlier| earlier.created_at),
         connected_at: Some(now),
         updated_at: now,
         checked_at: Some(now),

@@ -1,8 +1,9 @@
 //! Connecting an account: a session, the way to the platform and back, and the connection at its end.
 //!
 //! The browser that comes back must be the one that set out: the opening page gives it a cookie whose hash the session
-//! knows (RFC 9700 and its update draft). The session is deleted before the code is exchanged, so a callback that comes
-//! twice exchanges once, and a crash in between is a clean restart, never half a connection.
+//! knows (RFC 9700 and its update draft). It goes to an address that the tenant has listed and to no other. The session is
+//! deleted before the code is exchanged, so a callback that comes twice exchanges once; connection and tokens are stored in
+//! one transaction, so a crash anywhere is a clean restart, never half a connection.
 
 use std::sync::Arc;
 
@@ -14,6 +15,12 @@ use url::Url;
 
 mod callback;
 mod grant;
+mod logins;
+mod pkce;
+mod return_urls;
+
+pub use logins::{NewLogin, NotStored, store_login};
+pub use return_urls::{NotListable, ReturnUrls, check_listed};
 
 use crate::{
     apps::Apps,
@@ -22,15 +29,18 @@ use crate::{
     connectors::Connectors,
     http::{Request, Response},
     ids::{ConnectionId, SessionId},
-    platform::Platform,
+    platform::{AppOwner, Platform},
     problem::{Code, Fault, Problem},
     store::{Session, Store, StoreError},
     telemetry::Chain,
+    tenant::Tenant,
     vault::Vault,
 };
 
 /// How long a session is good for.
 const SESSION_LASTS: SignedDuration = SignedDuration::from_mins(15);
+/// The longest name that a caller gives a person.
+const LONGEST_TAG: usize = 255;
 
 /// Connects accounts.
 pub struct ConnectFlow {
@@ -46,7 +56,7 @@ pub struct ConnectFlow {
     pub transport: Arc<dyn Transport>,
     /// The time.
     pub clock: Arc<dyn Clock>,
-    /// Whether plain http is fine for return addresses on this machine: in the local cloud alone.
+    /// Whether return addresses on this machine are fine, over plain http and unlisted: in the local cloud alone.
     pub allow_loopback: bool,
 }
 
@@ -57,8 +67,12 @@ pub struct ConnectFlow {
 pub struct NewSession {
     /// Where the account is.
     pub platform: Platform,
-    /// Where the browser goes at the end: https, without a fragment. It gets `connection` or `error` in its query.
+    /// Where the browser goes at the end: an address that the tenant has listed; its query is free. It gets `connection`
+    /// (and `missing_scopes`, if some were declined) or `error` in its query.
     pub return_url: Url,
+    /// What the caller calls the person, 1 to 255 characters: shown with the connection, never to the platform.
+    #[serde(default)]
+    pub end_user: Option<String>,
     /// The connection to renew. It keeps its id, and only the same account can renew it.
     #[serde(default)]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
@@ -96,13 +110,30 @@ impl ConnectFlow {
     async fn begin(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
         let wanted: NewSession = request.json()?;
-        self.check_return_url(&wanted.return_url)?;
+        let tenant = self.store.tenant(caller.tenant).await.map_err(store_failed)?;
+        let listed = tenant.as_ref().map_or(&[][..], |tenant| tenant.return_urls.as_slice());
+        let mut faults = Vec::new();
+        faults.extend(return_urls::fault(listed, &wanted.return_url, self.allow_loopback));
+        if wanted.end_user.as_deref().is_some_and(|tag| !is_tag(tag)) {
+            let text = format!("1 to {LONGEST_TAG} characters, none of them a control character.");
+            faults.push(Fault::new("/end_user", "end_user.invalid", text));
+        }
+        let mut app = AppOwner::Shared;
+        if tenant.is_some_and(|tenant| tenant.own_apps.contains(&wanted.platform)) {
+            app = AppOwner::Tenant;
+        }
         if let Some(id) = wanted.reconnect {
             let connection = self.store.connection(caller.tenant, id).await.map_err(store_failed)?;
-            if connection.is_none_or(|connection| connection.platform != wanted.platform) {
+            if let Some(connection) = connection.filter(|connection| connection.platform == wanted.platform) {
+                // Its targets know it by this app.
+                app = connection.app;
+            } else {
                 let text = "No connection with this id at this platform.";
-                return Err(Problem::invalid(vec![Fault::new("/reconnect", "connection.unknown", text)]));
+                faults.push(Fault::new("/reconnect", "connection.unknown", text));
             }
+        }
+        if !faults.is_empty() {
+            return Err(Problem::invalid(faults));
         }
         let state = random()?;
         let session = Session {
@@ -110,6 +141,8 @@ impl ConnectFlow {
             tenant: caller.tenant.id(),
             begun_by: Some(caller.key),
             platform: wanted.platform,
+            app,
+            end_user: wanted.end_user,
             return_url: wanted.return_url,
             reconnect: wanted.reconnect,
             browser: None,
@@ -126,7 +159,7 @@ impl ConnectFlow {
         let browser = random()?;
         let opened = self.store.open_session(&hash(state), &hash(&browser), self.clock.now()).await;
         let Some(session) = opened.map_err(store_failed)? else { return Ok(session_gone()) };
-        let app = match self.apps.credentials(session.platform).await {
+        let app = match self.apps.credentials_of(owner(&session), session.platform, session.app).await {
             Ok(app) => app,
             Err(error) => {
                 tracing::error!(error = %Chain(&error), "our app's credentials cannot be read");
@@ -138,20 +171,26 @@ impl ConnectFlow {
             }
         };
         let redirect_uri = redirect_uri(&request.base, session.platform)?;
-        let ask = AuthorizeRequest { redirect_uri: &redirect_uri, state, ask_again: session.reconnect.is_some() };
-        let url = self.connectors.of(session.platform).authorize_url(&app, &ask);
+        let connector = self.connectors.of(session.platform);
+        let challenge = connector.pkce().map(|form| pkce::challenge(&pkce::verifier(state, &browser), form));
+        let ask = AuthorizeRequest {
+            redirect_uri: &redirect_uri,
+            state,
+            ask_again: session.reconnect.is_some(),
+            challenge: challenge.as_deref(),
+        };
+        let url = connector.authorize_url(&app, &ask);
         Ok(Response::see_other(&url).with_cookie(cookie(&request.base, &browser)))
     }
+}
 
-    fn check_return_url(&self, url: &Url) -> Result<(), Problem> {
-        let loopback = matches!(url.host_str(), Some("127.0.0.1" | "localhost" | "[::1]"));
-        let secure = url.scheme() == "https" || (url.scheme() == "http" && loopback && self.allow_loopback);
-        if secure && url.username().is_empty() && url.password().is_none() && url.fragment().is_none() {
-            return Ok(());
-        }
-        let text = "The return address must be https, without user name, password or fragment.";
-        Err(Problem::invalid(vec![Fault::new("/return_url", "return_url.not_allowed", text)]))
-    }
+/// Whose session this is. Only an authorized caller makes one, and it was found by its secret.
+fn owner(session: &Session) -> Tenant {
+    Tenant::verified(session.tenant)
+}
+
+fn is_tag(tag: &str) -> bool {
+    (1..=LONGEST_TAG).contains(&tag.chars().count()) && !tag.chars().any(char::is_control)
 }
 
 /// The redirect URI of a platform: one each, so that a mixed-up answer cannot pass for another platform's (RFC 9700 §4.4).

@@ -24,7 +24,7 @@ pub use error::{Act, ConnectorError, Disposition, Refusal};
 use crate::{
     content::Content,
     platform::Platform,
-    secret::{AccessToken, AppCredentials, AuthorizationCode, RefreshToken},
+    secret::{AccessToken, AppCredentials, AuthorizationCode, CodeVerifier, RefreshToken},
 };
 
 /// What a connector must remember between the steps of one publish: container ids, offsets, publish ids. Never a secret.
@@ -101,6 +101,17 @@ pub struct AuthorizeRequest<'a> {
     pub state: &'a str,
     /// Ask again for permissions that were declined before.
     pub ask_again: bool,
+    /// The challenge in the form that [`Connector::pkce`] says, if it says one.
+    pub challenge: Option<&'a str>,
+}
+
+/// How a platform wants the challenge of PKCE (RFC 7636). Its name there is `S256` either way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Pkce {
+    /// SHA-256 in base64url, as the RFC says.
+    S256,
+    /// SHA-256 in lower-case hexadecimal digits, as TikTok wants it.
+    S256Hex,
 }
 
 /// What the callback brought.
@@ -110,6 +121,8 @@ pub struct CodeGrant {
     pub code: AuthorizationCode,
     /// The same redirect URI as in the [`AuthorizeRequest`].
     pub redirect_uri: Url,
+    /// What the challenge in the [`AuthorizeRequest`] was made from, if there was one.
+    pub verifier: Option<CodeVerifier>,
 }
 
 /// What a connection is made of, once the platform has granted it.
@@ -273,6 +286,16 @@ pub struct WebhookDelivery<'a> {
 pub trait Connector: Send + Sync {
     /// Which platform this is.
     fn platform(&self) -> Platform;
+
+    /// The issuer that the platform names in its answer to a login (RFC 9207), if it names one.
+    fn issuer(&self) -> Option<&str> {
+        None
+    }
+
+    /// Whether the platform takes PKCE, and in which form.
+    fn pkce(&self) -> Option<Pkce> {
+        None
+    }
 
     /// Where the browser goes to give consent.
     fn authorize_url(&self, app: &AppCredentials, request: &AuthorizeRequest<'_>) -> Url;

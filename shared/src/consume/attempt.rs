@@ -5,8 +5,11 @@ use tokio::time::Instant;
 use uuid::Uuid;
 
 pub(crate) use super::renewal::GrantKey;
-use super::{Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold, read_back::interrupted, renewal::AfterRefusal};
+use super::{
+    Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold, pace::BELIEVED, read_back::interrupted, renewal::AfterRefusal,
+};
 use crate::{
+    apps::Refreshed,
     clock::Clock,
     connector::{
         Act, Checkpoint, ConnectorError, Disposition, Prepared, Refusal,
@@ -301,7 +304,12 @@ impl Consumer {
             Disposition::Operator => {
                 tracing::error!(code = %reason.code, "our app at the platform is misconfigured; its targets are held");
                 self.metrics.count(Some(work.spec.platform), Metric::AppMisconfigured);
-                hold(HELD, reason)
+                let way = (work.spec.platform, work.spec.app);
+                match self.apps.refresh_of(work.tenant, way, &keys.app).await {
+                    // The secret was rotated between our reading it and the call (F59).
+                    Ok(Refreshed::Changed(_)) => hold(BELIEVED, reason),
+                    Ok(Refreshed::Same) | Err(_) => hold(HELD, reason),
+                }
             }
             // The driver has turned these into `Unknown`.
             Disposition::ReadBack => Settlement::Unknown { until: now, reason },

@@ -15,6 +15,7 @@ use crate::{
         driver::{Calls, Contact},
     },
     connectors::Connectors,
+    platform::AppOwner,
     post::TargetSpec,
     target::{Settlement, Target},
     telemetry::{Chain, Metric, Metrics},
@@ -117,7 +118,7 @@ impl Consumer {
             Some((_, Disposition::Reconnect)) if keys.grant.is_some_and(|grant| grant.renews) => {}
             Some((error, Disposition::Reconnect)) => self.token_is_dead(work, keys, error.refusal()),
             Some((error, Disposition::Operator)) => {
-                let place = Place::App(way.platform);
+                let place = Place::App(way.platform, way.own_app);
                 self.pace.hold(place, later(now, BELIEVED), error.refusal(), WaitsFor::Operator);
             }
             Some((_, Disposition::Retry(_) | Disposition::Fail | Disposition::ReadBack)) | None => {
@@ -153,8 +154,12 @@ impl Consumer {
 }
 
 fn way<'a>(work: &Work<'a>, keys: &'a Keys) -> Way<'a> {
-    let TargetSpec { platform, connection, destination, .. } = work.spec;
-    Way { platform: *platform, destination, connection: *connection, token: &keys.token }
+    let TargetSpec { platform, connection, destination, app, .. } = work.spec;
+    let own_app = match app {
+        AppOwner::Shared => None,
+        AppOwner::Tenant => Some(work.tenant.id()),
+    };
+    Way { platform: *platform, own_app, destination, connection: *connection, token: &keys.token }
 }
 
 fn quota() -> Refusal {
@@ -192,7 +197,7 @@ pub(crate) async fn keys(
         metrics.count(Some(spec.platform), Metric::VaultUnavailable);
         Hold::Outage(ours("vault.unavailable", Act::Operator, "The token vault did not open; postd tries again."))
     })?;
-    let app = apps.credentials(spec.platform).await.map_err(|error| {
+    let app = apps.credentials_of(tenant, spec.platform, spec.app).await.map_err(|error| {
         tracing::error!(error = %Chain(&error), "our app's credentials cannot be read; the target waits");
         Hold::Outage(ours(
             "app.unavailable",

@@ -15,7 +15,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::attempt::{later, ours};
 use crate::{
     connector::{Act, Refusal, driver::Contact},
-    ids::{ConnectionId, PostId, TargetId},
+    ids::{ConnectionId, PostId, TargetId, TenantId},
     platform::Platform,
     secret::AccessToken,
 };
@@ -59,6 +59,8 @@ pub(crate) enum WaitsFor {
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Way<'a> {
     pub(super) platform: Platform,
+    /// Whose own app the calls are made for; `None`: the shared one.
+    pub(super) own_app: Option<TenantId>,
     pub(super) destination: &'a str,
     pub(super) connection: ConnectionId,
     pub(super) token: &'a AccessToken,
@@ -67,8 +69,8 @@ pub(super) struct Way<'a> {
 /// To what a wait applies.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Place {
-    /// Everything that our app does there.
-    App(Platform),
+    /// Everything that one app does there, the shared one or a tenant's own.
+    App(Platform, Option<TenantId>),
     /// One destination.
     Destination(Platform, String),
     /// Everything that is done with this connection's token.
@@ -193,7 +195,7 @@ impl Way<'_> {
     fn places(&self) -> [Place; 3] {
         [
             Place::Connection(self.connection),
-            Place::App(self.platform),
+            Place::App(self.platform, self.own_app),
             Place::Destination(self.platform, self.destination.to_owned()),
         ]
     }
@@ -239,7 +241,7 @@ fn unavailable() -> Refusal {
 /// Whether a limit concerns our app as a whole: connectors give such refusals a code that ends in `.rate.app`.
 pub(super) fn place_of_limit(reason: &Refusal, way: &Way<'_>) -> Place {
     if reason.code.ends_with(".rate.app") {
-        Place::App(way.platform)
+        Place::App(way.platform, way.own_app)
     } else {
         Place::Destination(way.platform, way.destination.to_owned())
     }
@@ -259,7 +261,7 @@ mod tests {
 
     fn way<'a>(destination: &'a str, token: &'a AccessToken) -> Way<'a> {
         let connection = "con_0193f0a1b2c37d4e8f90a1b2c3d4e5f6".parse().unwrap();
-        Way { platform: Platform::Facebook, destination, connection, token }
+        Way { platform: Platform::Facebook, own_app: None, destination, connection, token }
     }
 
     fn reason() -> Refusal {
@@ -388,5 +390,16 @@ mod tests {
         }
         assert_eq!(known.learned().gates.len(), MOST);
         assert_eq!(known.obstacle(&way("0", &token), at(-1)), None, "the first to end is forgotten");
+    }
+
+    #[test]
+    fn the_misconfigured_app_of_one_tenant_holds_nobody_elses_targets() {
+        let (pace, token) = (Pace::default(), AccessToken::new("t"));
+        let tenant = |name| Some(TenantId::derived(&[name]));
+        let through = |own_app| Way { own_app, ..way("100", &token) };
+        pace.hold(Place::App(Platform::Facebook, tenant("a")), at(60), reason(), WaitsFor::Operator);
+        assert!(pace.obstacle(&through(tenant("a")), at(0)).is_some());
+        assert!(pace.obstacle(&through(tenant("b")), at(0)).is_none());
+        assert!(pace.obstacle(&through(None), at(0)).is_none());
     }
 }

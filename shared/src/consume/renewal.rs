@@ -68,6 +68,7 @@ impl Consumer {
             tenant: work.tenant,
             connection: work.spec.connection,
             platform: work.spec.platform,
+            app: work.spec.app,
             came_with: grant.version,
             why,
             patience: PATIENCE,

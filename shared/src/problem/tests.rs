@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 34] = [
+const FAMILIES: [&str; 35] = [
     "app",
     "attempts",
     "body",
@@ -17,6 +17,7 @@ const FAMILIES: [&str; 34] = [
     "dead_letter",
     "dead_letters",
     "destination",
+    "end_user",
     "facebook",
     "filter",
     "header",

@@ -172,6 +172,7 @@ fn one_target(
         connection: connection.id,
         destination: destination.id.clone(),
         content: target.content.clone(),
+        app: connection.app,
     })
 }
 

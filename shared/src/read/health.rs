@@ -25,7 +25,7 @@ pub struct HealthView {
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ComponentView {
-    /// `store` or `queue`.
+    /// `store`, `queue` or `secrets`.
     pub name: &'static str,
     /// `ok` or `failing`.
     pub status: &'static str,
@@ -50,11 +50,14 @@ pub struct QueueHealthView {
 impl Reader {
     /// 200 if everything answers, else 503 with the component that does not.
     pub(super) async fn health(&self) -> Response {
-        let (store, queue) = tokio::join!(
+        let (store, queue, secrets) = tokio::join!(
             timed("store", async { self.store.ping().await.map_err(|error| Chain(&error).to_string()) }),
             timed("queue", async { self.queue.depth().await.map(|_| ()).map_err(|error| Chain(&error).to_string()) }),
+            timed("secrets", async {
+                self.signing_keys.current().await.map(|_| ()).map_err(|error| Chain(&error).to_string())
+            }),
         );
-        let components = vec![store, queue];
+        let components = vec![store, queue, secrets];
         let well = components.iter().all(|component| component.status == OK);
         let status = if well { OK } else { FAILING };
         Response::json(if well { 200 } else { 503 }, &HealthView { status, components })

@@ -50,7 +50,7 @@ const HISTORY: i32 = 20;
 #[derive(Debug, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct ConnectionsView {
-    /// All of them, the oldest first; or those that need somebody, the one that has for longest first.
+    /// All that were asked for, the oldest first; or those that need somebody, the one that has for longest first.
     pub connections: Vec<ConnectionView>,
 }
 
@@ -89,7 +89,7 @@ impl Reader {
 
     async fn connections(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
-        request.only_queries(&["attention"])?;
+        request.only_queries(&["attention", "end_user"])?;
         let connections = match request.query("attention") {
             None => self.store.connections(caller.tenant).await,
             Some("true") => self.store.troubled_connections(caller.tenant).await,
@@ -97,8 +97,10 @@ impl Reader {
                 return Err(Problem::new(Code::QueryInvalid, "`attention` is `true`, or left out."));
             }
         };
-        let connections = connections.map_err(store_failed)?;
-        let connections = connections.into_iter().map(ConnectionView::from).collect();
+        let wanted = request.query("end_user");
+        let connections = connections.map_err(store_failed)?.into_iter();
+        let connections = connections.filter(|one| wanted.is_none_or(|tag| one.end_user.as_deref() == Some(tag)));
+        let connections = connections.map(ConnectionView::from).collect();
         Ok(Response::json(200, &ConnectionsView { connections }))
     }
 

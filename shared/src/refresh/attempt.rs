@@ -4,6 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Refreshed, Refresher, Why, Wish, after, no_time, rest};
 use crate::{
+    apps,
     connector::{
         Act, ConnectorError, Disposition, Effect, Refusal, TokenSet,
         driver::{self, Budget, CallFailed, Calls},
@@ -76,7 +77,7 @@ impl Refresher<'_> {
             self.release(wish, standing.fence, &Release::Untouched).await?;
             return Ok(Refreshed::Useless);
         }
-        let app = match self.apps.credentials(wish.platform).await {
+        let app = match self.apps.credentials_of(wish.tenant, wish.platform, wish.app).await {
             Ok(app) => app,
             Err(error) => return self.not_begun(wish, standing, &error).await,
         };
@@ -143,7 +144,13 @@ impl Refresher<'_> {
                 Word::Operator(reason) => {
                     tracing::error!(code = %reason.code, "our app at the platform is misconfigured");
                     self.metrics.count(Some(held.wish.platform), Metric::AppMisconfigured);
-                    return self.rest(held, (version, before), reason, Some(LONGEST_REST)).await;
+                    let way = (held.wish.platform, held.wish.app);
+                    let wait = match self.apps.refresh_of(held.wish.tenant, way, app).await {
+                        // The secret was rotated between our reading it and the call (F59): the next try has the new one.
+                        Ok(apps::Refreshed::Changed(_)) => None,
+                        Ok(apps::Refreshed::Same) | Err(_) => Some(LONGEST_REST),
+                    };
+                    return self.rest(held, (version, before), reason, wait).await;
                 }
                 Word::Over(reason) => return self.over(held, (version, times), reason).await,
             }

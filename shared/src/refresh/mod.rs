@@ -25,7 +25,7 @@ use crate::{
     connector::{Act, Refusal, TokenSet, driver::Budget, transport::Transport},
     connectors::Connectors,
     ids::ConnectionId,
-    platform::Platform,
+    platform::{AppOwner, Platform},
     store::{Lease, Store, StoreError},
     telemetry::{Chain, Metrics},
     tenant::Tenant,
@@ -69,6 +69,8 @@ pub struct Wish {
     pub connection: ConnectionId,
     /// Where it is.
     pub platform: Platform,
+    /// Whose app it was made with.
+    pub app: AppOwner,
     /// The version of the grant that is to be renewed, as the vault told it: a newer one is the answer.
     pub came_with: u64,
     /// Why.

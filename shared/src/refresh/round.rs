@@ -131,6 +131,7 @@ impl Round {
             tenant,
             connection: connection.id,
             platform: connection.platform,
+            app: connection.app,
             came_with: version,
             why: Why::Ending,
             patience: Duration::ZERO,

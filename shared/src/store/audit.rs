@@ -65,6 +65,10 @@ pub enum AuditAction {
     Disconnected,
     /// A tenant was created.
     TenantCreated,
+    /// It was said where browsers may be sent after a login.
+    ReturnUrlsSet,
+    /// It was said where a tenant has an app of its own.
+    OwnAppsSet,
     /// An API key was made.
     KeyCreated,
     /// An API key was given a successor, and an end.
@@ -84,6 +88,8 @@ impl AuditAction {
             Self::Reconnected => "connection.reconnected",
             Self::Disconnected => "connection.disconnected",
             Self::TenantCreated => "tenant.created",
+            Self::ReturnUrlsSet => "tenant.return_urls_set",
+            Self::OwnAppsSet => "tenant.own_apps_set",
             Self::KeyCreated => "key.created",
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     connector::Refusal,
     ids::{ConnectionId, TenantId},
-    platform::Platform,
+    platform::{AppOwner, Platform},
     tenant::Tenant,
 };
 
@@ -20,6 +20,9 @@ pub const ENDING: &str = "connection.ending";
 const HEALTH_PREFIX: &str = "HEALTH#";
 /// How long the health log is kept.
 const HEALTH_LOG_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+/// How many writes DynamoDB takes in one transaction.
+pub(super) const TRANSACTION: usize = 100;
+pub(super) const STORE: &str = "store a connection";
 
 /// Whether a connection can be used.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +75,12 @@ pub struct Connection {
     pub account: String,
     /// A name to show for it.
     pub account_name: String,
+    /// Whose app it was made with.
+    #[serde(default, skip_serializing_if = "AppOwner::is_shared")]
+    pub app: AppOwner,
+    /// What the caller calls whoever connected it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<String>,
     /// Whether it can be used.
     pub state: ConnectionState,
     /// Why it is not active, if so.
@@ -150,70 +159,9 @@ impl Connection {
 }
 
 impl Store {
-    /// Stores a connection that was just made or made anew, with the ways to find it: by account and destination (for webhooks), by
-    /// the time of its next health check and by the end of its token. All of it or nothing.
-    ///
-    /// # Errors
-    /// The store did not answer.
-    pub async fn put_connection(
-        &self,
-        tenant: Tenant,
-        connection: &Connection,
-        next_check: Timestamp,
-        warn_at: Option<Timestamp>,
-    ) -> Result<(), StoreError> {
-        let sort = keys::connection(connection.id);
-        let mut row = to_row("connection", keys::tenant(tenant), sort.clone(), connection)?;
-        row.insert("due_shard".into(), text(keys::due_health(connection.id)));
-        row.insert("due_at".into(), text(keys::at(next_check, &sort)));
-        if connection.state != ConnectionState::Active {
-            row.insert("attention_group".into(), text(keys::troubled_connections(tenant)));
-            row.insert("attention_at".into(), text(keys::at(connection.updated_at, &sort)));
-        }
-        let mut rows = vec![row];
-        if let Some(warn_at) = warn_at {
-            let sort = keys::token_end(connection.id);
-            rows.push(Item::from([
-                ("pk".to_owned(), text(keys::tenant(tenant))),
-                ("sk".to_owned(), text(&sort)),
-                ("connection".to_owned(), text(connection.id)),
-                ("due_shard".to_owned(), text(keys::due_tokens(connection.id))),
-                ("due_at".to_owned(), text(keys::at(warn_at, &sort))),
-            ]));
-        }
-        // Some webhooks are about whoever gave consent, and not about a place.
-        let account = std::iter::once(connection.account.as_str());
-        let destinations = connection.destinations.iter().map(|destination| destination.id.as_str());
-        for destination in account.chain(destinations.filter(|id| *id != connection.account)) {
-            rows.push(Item::from([
-                ("pk".to_owned(), text(keys::destination(connection.platform, destination))),
-                ("sk".to_owned(), text(format!("{}#{}", keys::tenant(tenant), keys::connection(connection.id)))),
-                ("tenant".to_owned(), text(tenant.id())),
-                ("connection".to_owned(), text(connection.id)),
-            ]));
-        }
-        // A transaction takes 100 rows; the connection itself goes last, so that it never promises what is not there.
-        for rows in rows.rchunks(100) {
-            self.put_together(rows).await?;
-        }
-        Ok(())
-    }
-
-    async fn put_together(&self, rows: &[Item]) -> Result<(), StoreError> {
-        let operation = "store a connection";
-        let incomplete = |_| StoreError::Unavailable { operation, code: "incomplete_request".into() };
-        let mut writes = Vec::new();
-        for row in rows {
-            let put = Put::builder().table_name(&self.table).set_item(Some(row.clone())).build().map_err(incomplete)?;
-            writes.push(TransactWriteItem::builder().put(put).build());
-        }
-        self.client
-            .transact_write_items()
-            .set_transact_items(Some(writes))
-            .send()
-            .await
-            .map(|_| ())
-            .map_err(unavailable(operation))
+    pub(super) fn put_of(&self, row: Item) -> Result<TransactWriteItem, StoreError> {
+        let put = Put::builder().table_name(&self.table).set_item(Some(row)).build().map_err(incomplete)?;
+        Ok(TransactWriteItem::builder().put(put).build())
     }
 
     /// One connection.
@@ -492,6 +440,49 @@ pub(super) fn health_row(
         to_row("health line", keys::health(tenant, id), format!("{HEALTH_PREFIX}{}", keys::at(now, "")), &line)?;
     row.insert("expires_at".into(), time_to_live(now.saturating_add(HEALTH_LOG_KEPT).unwrap_or(now)));
     Ok(row)
+}
+
+/// The connection's own row, and the one that waits for its token's end.
+pub(super) fn connection_rows(
+    tenant: Tenant,
+    connection: &Connection,
+    next_check: Timestamp,
+    warn_at: Option<Timestamp>,
+) -> Result<Vec<Item>, StoreError> {
+    let sort = keys::connection(connection.id);
+    let mut row = to_row("connection", keys::tenant(tenant), sort.clone(), connection)?;
+    row.insert("due_shard".into(), text(keys::due_health(connection.id)));
+    row.insert("due_at".into(), text(keys::at(next_check, &sort)));
+    if connection.state != ConnectionState::Active {
+        row.insert("attention_group".into(), text(keys::troubled_connections(tenant)));
+        row.insert("attention_at".into(), text(keys::at(connection.updated_at, &sort)));
+    }
+    let mut rows = vec![row];
+    if let Some(warn_at) = warn_at {
+        let sort = keys::token_end(connection.id);
+        rows.push(Item::from([
+            ("pk".to_owned(), text(keys::tenant(tenant))),
+            ("sk".to_owned(), text(&sort)),
+            ("connection".to_owned(), text(connection.id)),
+            ("due_shard".to_owned(), text(keys::due_tokens(connection.id))),
+            ("due_at".to_owned(), text(keys::at(warn_at, &sort))),
+        ]));
+    }
+    Ok(rows)
+}
+
+/// The row under which a webhook about a place finds the connection.
+pub(super) fn place_row(tenant: Tenant, connection: &Connection, place: &str) -> Item {
+    Item::from([
+        ("pk".to_owned(), text(keys::destination(connection.platform, place))),
+        ("sk".to_owned(), text(format!("{}#{}", keys::tenant(tenant), keys::connection(connection.id)))),
+        ("tenant".to_owned(), text(tenant.id())),
+        ("connection".to_owned(), text(connection.id)),
+    ])
+}
+
+pub(super) fn incomplete(_: aws_sdk_dynamodb::error::BuildError) -> StoreError {
+    StoreError::Unavailable { operation: STORE, code: "incomplete_request".into() }
 }
 
 #[derive(Deserialize)]

@@ -8,7 +8,7 @@ use url::Url;
 use super::{Store, StoreError, from_row, keys, text, time_to_live, to_row, unavailable};
 use crate::{
     ids::{ConnectionId, KeyId, SessionId, TenantId},
-    platform::Platform,
+    platform::{AppOwner, Platform},
 };
 
 /// One run of the OAuth flow. It is found by the hash of its state parameter, never by the parameter itself.
@@ -23,6 +23,12 @@ pub struct Session {
     pub begun_by: Option<KeyId>,
     /// Where the grant is to come from.
     pub platform: Platform,
+    /// Whose app the person is asked to trust.
+    #[serde(default, skip_serializing_if = "AppOwner::is_shared")]
+    pub app: AppOwner,
+    /// What the caller calls the person.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub end_user: Option<String>,
     /// Where the browser goes at the end.
     pub return_url: Url,
     /// The connection to renew, if it is not a new one.

@@ -10,12 +10,15 @@ use aws_sdk_dynamodb::{
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+use url::Url;
 
 use super::{
-    AuditEntry, Change, Item, NOT_THERE, Store, StoreError, from_row, keys, millis, text, to_row, unavailable,
+    AuditEntry, Change, Item, NOT_THERE, Store, StoreError, from_row, keys, millis, text, to_attribute, to_row,
+    unavailable,
 };
 use crate::{
     ids::{KeyId, TenantId},
+    platform::Platform,
     scope::Scopes,
     tenant::Tenant,
 };
@@ -30,6 +33,12 @@ pub struct TenantRow {
     /// When it was created: no listing looks back further.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub created_at: Timestamp,
+    /// Where browsers may be sent after a login; without any, nobody logs in (RFC 9700 §4.11: no open redirector).
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub return_urls: Vec<Url>,
+    /// Where it has an app of its own, for connections from now on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub own_apps: Vec<Platform>,
 }
 
 /// An API key, without its secret: of that there is only a hash.
@@ -95,6 +104,15 @@ impl Store {
         item.map(|item| from_row("tenant", item)).transpose()
     }
 
+    /// The same as of now, whatever was written a moment ago: a read of twice the price.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn latest_tenant(&self, tenant: Tenant) -> Result<Option<TenantRow>, StoreError> {
+        let item = self.get("read a tenant", keys::tenant(tenant), keys::TENANT.to_owned(), true).await?;
+        item.map(|item| from_row("tenant", item)).transpose()
+    }
+
     /// All tenants, the oldest first. This reads the whole table, page by page: it is for an operator's rare question, and no
     /// request comes near it (the API's functions have no right to scan).
     ///
@@ -116,6 +134,53 @@ impl Store {
         }
         rows.sort_by_key(|row| (row.created_at, row.id));
         Ok(rows)
+    }
+
+    /// Says where browsers of this tenant may be sent after a login, in place of what was said before; refused if there is no
+    /// such tenant. [`ReturnUrls`](crate::connect::ReturnUrls) says what may be listed.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn set_return_urls(
+        &self,
+        tenant: Tenant,
+        urls: &[Url],
+        entry: &AuditEntry,
+    ) -> Result<Change, StoreError> {
+        self.set_of_tenant("list return addresses", tenant, ("return_urls", &urls), entry).await
+    }
+
+    /// Says where this tenant has an app of its own, in place of what was said before; refused if there is no such tenant.
+    /// Connections keep the app that they were made with.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn set_own_apps(
+        &self,
+        tenant: Tenant,
+        platforms: &[Platform],
+        entry: &AuditEntry,
+    ) -> Result<Change, StoreError> {
+        self.set_of_tenant("list a tenant's apps", tenant, ("own_apps", &platforms), entry).await
+    }
+
+    async fn set_of_tenant(
+        &self,
+        operation: &'static str,
+        tenant: Tenant,
+        (field, value): (&'static str, &impl Serialize),
+        entry: &AuditEntry,
+    ) -> Result<Change, StoreError> {
+        let update = Update::builder()
+            .table_name(&self.table)
+            .key("pk", text(keys::tenant(tenant)))
+            .key("sk", text(keys::TENANT))
+            .update_expression("SET #field = :value")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#field", field)
+            .expression_attribute_values(":value", to_attribute(field, value)?);
+        let update = update.build().map_err(incomplete(operation))?;
+        self.decide(tenant, entry, vec![TransactWriteItem::builder().update(update).build()]).await
     }
 
     /// Adds a key.

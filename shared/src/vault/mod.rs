@@ -10,6 +10,7 @@ mod deletion;
 mod envelope;
 mod error;
 mod keys;
+mod login;
 mod re_encrypt;
 mod row;
 mod table;
@@ -37,6 +38,7 @@ use row::{Field, Row, connection_prefix};
 use table::Item;
 
 pub use error::VaultError;
+pub use login::SealedLogin;
 pub use re_encrypt::{InvalidPlace, Place, Progress, ReEncryption, Scope};
 
 const KMS: &str = "KMS";
@@ -171,6 +173,20 @@ impl Vault {
         others: &[TransactWriteItem],
         replaced: Option<u64>,
     ) -> Result<u64, VaultError> {
+        let (grant, version) = self.grant_write(tenant, connection, tokens, replaced).await?;
+        let writes: Vec<_> = [grant].into_iter().chain(others.iter().cloned()).collect();
+        self.keys.table.write(tenant, &writes).await?;
+        Ok(version)
+    }
+
+    /// What stores the grant in place of version `replaced`, and its new version.
+    async fn grant_write(
+        &self,
+        tenant: TenantId,
+        connection: ConnectionId,
+        tokens: &TokenSet,
+        replaced: Option<u64>,
+    ) -> Result<(TransactWriteItem, u64), VaultError> {
         let version = replaced.map_or(1, |version| version.saturating_add(1));
         let row = Row { tenant, connection, field: Field::Grant };
         let sealed = self.seal(&row, contents::write_grant(tokens)).await?;
@@ -182,9 +198,7 @@ impl Vault {
                 .expression_attribute_names("#version", "version")
                 .expression_attribute_values(":version", AttributeValue::N(version.to_string())),
         };
-        let writes: Vec<_> = [table::put(grant)?].into_iter().chain(others.iter().cloned()).collect();
-        self.keys.table.write(tenant, &writes).await?;
-        Ok(version)
+        Ok((table::put(grant)?, version))
     }
 
     /// The token of one destination: one read, and no call to KMS while the tenant's data key is in memory. A login of a

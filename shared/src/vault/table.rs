@@ -64,18 +64,22 @@ impl Table {
     /// effect as a conflict.
     pub(super) async fn write(&self, tenant: TenantId, writes: &[TransactWriteItem]) -> Result<(), VaultError> {
         for chunk in writes.chunks(TRANSACTION - 1) {
-            let check = ConditionCheck::builder()
-                .table_name(&self.name)
-                .set_key(Some(key(tenant, DELETED.to_owned())))
-                .condition_expression("attribute_not_exists(pk)")
-                .build()
-                .map_err(unbuildable)?;
-            let check = TransactWriteItem::builder().condition_check(check).build();
-            let writes = [check].into_iter().chain(chunk.iter().cloned()).collect();
+            let writes = [self.not_deleted(tenant)?].into_iter().chain(chunk.iter().cloned()).collect();
             let transaction = self.client.transact_write_items().set_transact_items(Some(writes));
             transaction.send().await.map_err(|error| transaction_error(error, VaultError::TenantDeleted))?;
         }
         Ok(())
+    }
+
+    /// What a transaction carries that is to write only while the tenant is not deleted.
+    pub(super) fn not_deleted(&self, tenant: TenantId) -> Result<TransactWriteItem, VaultError> {
+        let check = ConditionCheck::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(tenant, DELETED.to_owned())))
+            .condition_expression("attribute_not_exists(pk)")
+            .build()
+            .map_err(unbuildable)?;
+        Ok(TransactWriteItem::builder().condition_check(check).build())
     }
 
     /// The sort keys that begin with `prefix`, as of now.

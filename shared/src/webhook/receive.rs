@@ -50,7 +50,16 @@ impl Receiver {
 
     async fn handshake(&self, platform: Platform, request: &Request) -> Result<Response, Problem> {
         let app = self.apps.credentials(platform).await.map_err(|error| unavailable(&error))?;
-        match self.connectors.of(platform).webhook_handshake(&app, &request.query) {
+        let connector = self.connectors.of(platform);
+        let answer = match connector.webhook_handshake(&app, &request.query) {
+            Some(challenge) => Some(challenge),
+            // The token may have been rotated since we last read it.
+            None => match self.apps.refresh_after_auth_failure(platform, &app).await {
+                Ok(Refreshed::Changed(app)) => connector.webhook_handshake(&app, &request.query),
+                Ok(Refreshed::Same) | Err(_) => None,
+            },
+        };
+        match answer {
             Some(challenge) => Ok(Response::text(200, challenge)),
             None => Err(Problem::new(Code::HandshakeRefused, "The verify token is not the one of this app.")),
         }

@@ -1,6 +1,12 @@
 //! Connecting accounts, and everything that must not make a connection.
 
 use serde_json::json;
+use shared::{
+    authorize,
+    clock::Clock as _,
+    connect::ReturnUrls,
+    store::{Actor, Change},
+};
 use simulator::facebook::seed;
 
 use crate::world::World;
@@ -66,26 +72,53 @@ async fn f71_of_many_callbacks_at_once_one_exchanges() {
     let (dialog, cookie) = world.open(&session()).await;
     let callback = world.consent(&dialog, seed::ADA, &[seed::BAKERY], "continue").await;
     let again = || world.call_back(&callback, &cookie);
-    let answers = tokio::join!(again(), again(), again(), again(), again());
-    let mut statuses = [answers.0.status, answers.1.status, answers.2.status, answers.3.status, answers.4.status];
+    let (first, second) = tokio::join!(async { tokio::join!(again(), again(), again(), again(), again()) }, async {
+        tokio::join!(again(), again(), again(), again(), again())
+    },);
+    let mut statuses: Vec<u16> = [first, second]
+        .into_iter()
+        .flat_map(|(one, two, three, four, five)| [one, two, three, four, five])
+        .map(|answer| answer.status)
+        .collect();
     statuses.sort_unstable();
-    assert_eq!(statuses, [303, 404, 404, 404, 404]);
+    assert_eq!(statuses, [303, 404, 404, 404, 404, 404, 404, 404, 404, 404]);
     let exchanges = world.simulator.facebook().requests();
     let exchanges = exchanges.iter().filter(|call| call.path.ends_with("/oauth/access_token")).count();
     assert_eq!(exchanges, 2, "one for the code, one for the long-lived token");
 }
 
 #[tokio::test]
-async fn f72_no_other_browser_state_or_platform_finishes_a_session() {
-    let world = World::start().await;
+async fn f72_no_other_browser_state_tenant_platform_or_issuer_finishes_a_session() {
+    let mut world = World::start().await;
     let (dialog, cookie) = world.open(&session()).await;
     let callback = world.consent(&dialog, seed::ADA, &[seed::BAKERY], "continue").await;
     let (_, other_cookie) = world.open(&session()).await;
     let forged: url::Url = callback.as_str().replace("state=", "state=x").parse().unwrap();
     let elsewhere: url::Url = callback.as_str().replace("/facebook/", "/mailchimp/").parse().unwrap();
-    for (url, cookie) in
-        [(&callback, other_cookie.as_str()), (&callback, ""), (&forged, cookie.as_str()), (&elsewhere, cookie.as_str())]
-    {
+    // Another server answers in Facebook's place, or somebody says things twice.
+    let with = |name: &str, value: &str| {
+        let mut url = callback.clone();
+        url.query_pairs_mut().append_pair(name, value);
+        url
+    };
+    let (mixed_up, twice) = (with("iss", "https://evil.example"), with("code", "another"));
+    // Another tenant's session, brought to the end by this tenant's browser.
+    let own = world.caller;
+    world.caller = world.other_tenant().await;
+    let (their_dialog, their_cookie) = world.open(&session()).await;
+    world.caller = own;
+    let state_of = |url: &url::Url| url.query_pairs().find(|(name, _)| name == "state").unwrap().1.into_owned();
+    let theirs: url::Url = callback.as_str().replace(&state_of(&callback), &state_of(&their_dialog)).parse().unwrap();
+    for (url, cookie) in [
+        (&callback, other_cookie.as_str()),
+        (&callback, their_cookie.as_str()),
+        (&callback, ""),
+        (&forged, cookie.as_str()),
+        (&theirs, cookie.as_str()),
+        (&elsewhere, cookie.as_str()),
+        (&mixed_up, cookie.as_str()),
+        (&twice, cookie.as_str()),
+    ] {
         assert_eq!(world.call_back(url, cookie).await.status, 404, "{url}");
     }
     let asked = world.simulator.facebook().requests();
@@ -134,6 +167,90 @@ async fn a_code_that_the_platform_does_not_take_ends_at_the_return_address() {
     let spoilt: url::Url = callback.as_str().replace("code=", "code=spoilt").parse().unwrap();
     let back = world.finish(&spoilt, &cookie).await;
     assert!(back.query().unwrap().ends_with("error=exchange_failed"), "{back}");
+}
+
+#[tokio::test]
+async fn a_return_address_must_be_listed_by_the_tenant() {
+    let mut world = World::start().await;
+    let begin = async |world: &World, address: &str| {
+        let body = json!({ "platform": "facebook", "return_url": address });
+        let request = world.request("POST /v1/connect/sessions", "/v1/connect/sessions", &body);
+        world.connect.handle(request).await.map_or_else(|problem| problem.errors[0].code.clone(), |_| "fine".into())
+    };
+    world.connect.allow_loopback = false;
+    assert_eq!(begin(&world, "https://app.example.com/done?any=thing").await, "fine");
+    for address in [
+        "https://evil.example/done",
+        "https://app.example.com/done/more",
+        "https://app.example.com:8443/done",
+        "https://app.example.com.evil.example/done",
+    ] {
+        assert_eq!(begin(&world, address).await, "return_url.not_listed", "{address}");
+    }
+    assert_eq!(begin(&world, "http://127.0.0.1:9/done").await, "return_url.not_allowed");
+    // What another tenant has listed is of no use; and a tenant without a list connects nobody.
+    let (store, other) = (world.store.clone(), world.other_tenant().await);
+    let list = async |tenant, urls: &[&str]| {
+        let urls = ReturnUrls::new(urls.iter().map(|url| url.parse().unwrap())).unwrap();
+        let set = authorize::set_return_urls(&store, tenant, &urls, Actor::Postd, world.clock.now()).await;
+        assert_eq!(set.unwrap(), Change::Done);
+    };
+    list(other.tenant, &["https://other.example.com/"]).await;
+    assert_eq!(begin(&world, "https://other.example.com/").await, "return_url.not_listed");
+    list(world.caller.tenant, &[]).await;
+    assert_eq!(begin(&world, "https://app.example.com/done").await, "return_url.not_listed");
+    world.caller = other;
+    assert_eq!(begin(&world, "https://other.example.com/").await, "fine");
+}
+
+#[tokio::test]
+async fn a_connection_says_who_made_it_and_is_found_by_that() {
+    let world = World::start().await;
+    let tagged = |tag: &str| json!({ "platform": "facebook", "return_url": "https://example.com/", "end_user": tag });
+    world.connect_as(seed::ADA, &[seed::BAKERY], &tagged("user-4711")).await;
+    world.connect_as(seed::GRACE, &[seed::GARDEN], &session()).await;
+    let found = async |query: &str| {
+        let view = world.read("GET /v1/connections", &format!("/v1/connections{query}")).await.unwrap();
+        let connections = view["connections"].as_array().unwrap().clone();
+        connections.into_iter().map(|one| one["end_user"].clone()).collect::<Vec<_>>()
+    };
+    assert_eq!(found("?end_user=user-4711").await, [json!("user-4711")]);
+    assert_eq!(found("?end_user=nobody").await, Vec::<serde_json::Value>::new());
+    assert_eq!(found("").await.len(), 2);
+    // A login that names nobody leaves the name alone; one that names somebody changes it.
+    world.connect_as(seed::ADA, &[seed::BAKERY], &session()).await;
+    assert_eq!(found("?end_user=user-4711").await.len(), 1);
+    world.connect_as(seed::ADA, &[seed::BAKERY], &tagged("user-0815")).await;
+    assert_eq!(found("?end_user=user-4711").await.len(), 0);
+    for wrong in [String::new(), "x".repeat(256), "a\nb".to_owned()] {
+        let request = world.request("POST /v1/connect/sessions", "/v1/connect/sessions", &tagged(&wrong));
+        let problem = world.connect.handle(request).await.unwrap_err();
+        assert_eq!(
+            (problem.errors[0].code.as_ref(), problem.errors[0].pointer.as_str()),
+            ("end_user.invalid", "/end_user")
+        );
+    }
+}
+
+#[tokio::test]
+async fn permissions_that_were_declined_are_named_on_the_way_back_and_on_the_connection() {
+    let world = World::start().await;
+    let (dialog, cookie) = world.open(&session()).await;
+    let mut chosen = dialog.clone();
+    let scopes = ["pages_show_list", "pages_read_engagement", "pages_manage_metadata", "read_insights"];
+    chosen.query_pairs_mut().append_pair("choose_scopes", "1");
+    chosen.query_pairs_mut().extend_pairs(scopes.map(|scope| ("scopes", scope)));
+    let callback = world.consent(&chosen, seed::ADA, &[seed::BAKERY], "continue").await;
+    let back = world.finish(&callback, &cookie).await;
+    let (_, missing) = back.query_pairs().find(|(name, _)| name == "missing_scopes").expect("named");
+    assert_eq!(missing, "pages_manage_posts");
+    let view = world.read("GET /v1/connections", "/v1/connections").await.unwrap();
+    let connection = &view["connections"][0];
+    assert_eq!(connection["missing_scopes"], json!(["pages_manage_posts"]), "{connection:#}");
+    assert_eq!(
+        (&connection["state"], &connection["reason"]["code"]),
+        (&json!("degraded"), &json!("connection.scopes_missing"))
+    );
 }
 
 #[tokio::test]

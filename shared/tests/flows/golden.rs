@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Put, TransactWriteItem};
 use emulators::{Projection, Table};
 use jiff::{SignedDuration, Timestamp};
 use serde::de::DeserializeOwned;
@@ -20,10 +20,12 @@ use shared::{
     post::Post,
     queue::{Delay, InboundMessage, Job, MessageError},
     store::{
-        Actor, AuditAction, AuditEntry, Claim, ClaimRequest, Connection, Cursor, Guard, HookEvent, Session, Store,
+        Actor, AuditAction, AuditEntry, Claim, ClaimRequest, Connected, Connection, Cursor, Guard, HookEvent, Login,
+        Session, Store,
     },
     target::{Intent, LogEntry, Settlement, State},
     tenant::Tenant,
+    vault::SealedLogin,
 };
 
 use crate::world::World;
@@ -145,7 +147,20 @@ async fn write(store: &Store) {
     let tenant = put_tenant(store).await;
     let key = json!({ "id": KEY, "name": "k", "secret_hash": SECRET_HASH, "created_at": NOW, "ends_at": NOW + 1_000 });
     store.put_key(tenant, &from(key), &entry(AuditAction::KeyCreated, KEY)).await.unwrap();
-    store.put_connection(tenant, &connection(), now(), Some(now())).await.unwrap();
+    // The tokens go to a table of their own.
+    let put = |sort: &str| {
+        let put = Put::builder().table_name("Vault").item("pk", AttributeValue::S("T".into()));
+        TransactWriteItem::builder().put(put.item("sk", AttributeValue::S(sort.into())).build().unwrap()).build()
+    };
+    let login = Login {
+        connection: &connection(),
+        next_check: now(),
+        token_check: Some(now()),
+        changes_health: false,
+        sealed: SealedLogin { with_each: put("MARK"), grant: put("CONN"), version: 3, destinations: BTreeMap::new() },
+        entry: &entry(AuditAction::Connected, CONNECTION),
+    };
+    assert_eq!(store.put_login(tenant, login).await.unwrap(), Connected::Stored);
     store.put_session("5e55", &session()).await.unwrap();
     store.put_hook(Platform::Facebook, &hook()).await.unwrap();
     let event = connection().last_event.unwrap();

@@ -16,7 +16,7 @@ use shared::{
     clock::Clock,
     connector::{Act, Refusal, driver::Budget},
     health::HealthCheck,
-    platform::Platform,
+    platform::{AppOwner, Platform},
     refresh::{Refreshed, Round, Why, Wish},
     store::{ConnectionState, Lease, Release, Resting, Sent},
     vault::Expected,
@@ -26,6 +26,7 @@ use simulator::tokens::{Outcome, Rotation};
 use crate::{
     intercept::OnRequest,
     rotating::{ACCOUNT, Fault, Gate, Scene},
+    world::TENANT_APPS,
 };
 
 const GRACE: Rotation = Rotation::Grace(SignedDuration::from_mins(5));
@@ -35,6 +36,7 @@ fn wish(scene: &Scene, came_with: u64) -> Wish {
         tenant: scene.world.caller.tenant,
         connection: scene.connection,
         platform: Platform::Facebook,
+        app: AppOwner::Shared,
         came_with,
         why: Why::Ending,
         patience: Duration::from_secs(20),
@@ -535,4 +537,46 @@ async fn one_listing_shows_what_needs_a_person_since_when_and_the_way_to_a_new_l
         shown["history"].as_array().unwrap().iter().map(|line| line["event"].as_str().unwrap()).collect();
     assert_eq!(events, ["connection.reconnect", "connection.recovered", "connection.degraded"]);
     assert_eq!(shown["history"][0], expected);
+}
+
+/// The app of all tenants, or of one, with this secret.
+async fn app(scene: &Scene, name: &str, secret: &str) {
+    let app = json!({ "client_id": simulator::APP_ID, "client_secret": secret, "webhook_verify_token": "v" });
+    scene.world.emulators.create_secret(name, &app.to_string()).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_token_is_renewed_with_the_app_that_its_connection_was_made_with() {
+    let scene = Scene::with(Rotation::Strict).await;
+    let (health, own) = (scene.world.health_sandbox(), Wish { app: AppOwner::Tenant, ..wish(&scene, 1) });
+    // The shared app would do, and is not this connection's.
+    let outcome = refresh_by(&health, own).await;
+    assert_eq!((code_of(&outcome), uses(&scene)), ("connection.refresh_unavailable", (0, 0)));
+    app(&scene, &format!("{TENANT_APPS}/{}/facebook", scene.world.caller.tenant.id()), simulator::APP_SECRET).await;
+    app(&scene, "facebook", "not the right one").await;
+    scene.advance(31);
+    assert_eq!(version_of(&refresh_by(&health, own).await), 2);
+    assert_eq!(code_of(&refresh_by(&health, wish(&scene, 2)).await), "oauth.client_refused");
+}
+
+#[tokio::test]
+async fn f59_a_renewal_that_is_refused_for_a_rotated_secret_is_tried_again_at_once() {
+    for is_rotated in [true, false] {
+        let scene = Scene::with(Rotation::Strict).await;
+        app(&scene, "facebook", "the one before").await;
+        let health = scene.world.health_sandbox();
+        health.apps.credentials(Platform::Facebook).await.unwrap();
+        if is_rotated {
+            app(&scene, "facebook", simulator::APP_SECRET).await;
+        }
+        scene.advance(11);
+        let now = scene.world.clock.now();
+        let Refreshed::Later { at, reason } = refresh_by(&health, wish(&scene, 1)).await else { panic!("renewed") };
+        assert_eq!(reason.code, "oauth.client_refused");
+        let soon = at.duration_since(now) <= SignedDuration::from_secs(30);
+        assert_eq!(soon, is_rotated, "{at}");
+        assert_eq!(scene.row().await.state, ConnectionState::Active);
+        scene.advance(31);
+        assert_eq!(matches!(refresh_by(&health, wish(&scene, 1)).await, Refreshed::Renewed { .. }), is_rotated);
+    }
 }

@@ -14,6 +14,7 @@ use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
 use serde_json::{Value, json};
 use shared::{
     clock::{Clock, ManualClock},
+    connect::{NewLogin, store_login},
     connector::{
         Act, Analytics, Answer, AuthorizeRequest, Body, Checkpoint, CodeGrant, Connector, ConnectorError, Destination,
         Effect, Finding, Fingerprint, Flow, Grant, Health, Next, Prepared, Published, ReadBack, Refusal, Request, Step,
@@ -25,9 +26,9 @@ use shared::{
     },
     content::Content,
     ids::ConnectionId,
-    platform::Platform,
+    platform::{AppOwner, Platform},
     secret::{AccessToken, AppCredentials},
-    store::{Connection, ConnectionState, SavedDestination},
+    store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination},
     vault::Expected,
 };
 use simulator::tokens::{Rotation, TokenServer};
@@ -341,12 +342,13 @@ impl Scene {
     pub(crate) async fn keep(&self, tokens: &TokenSet, expected: Expected) {
         let now = self.world.clock.now();
         let tenant = self.world.caller.tenant;
-        let version = self.world.health.vault.put_grant(tenant, self.connection, tokens, &[], expected).await.unwrap();
         let connection = Connection {
             id: self.connection,
             platform: Platform::Facebook,
             account: ACCOUNT.into(),
             account_name: "Ada".into(),
+            app: AppOwner::Shared,
+            end_user: None,
             state: ConnectionState::Active,
             reason: None,
             scopes: Vec::new(),
@@ -360,12 +362,20 @@ impl Scene {
             data_access_expires_at: None,
             renews: tokens.refresh.is_some(),
             refresh_expires_at: tokens.refresh_expires_at,
-            token_version: Some(version),
+            token_version: None,
             last_event: None,
         };
-        let next = shared::refresh::schedule::next_look(tokens, self.connection, now);
         let far = now.saturating_add(SignedDuration::from_hours(60 * 24)).unwrap();
-        self.world.store.put_connection(tenant, &connection, far, Some(next)).await.unwrap();
+        let login = NewLogin {
+            connection: &connection,
+            tokens,
+            destinations: &[],
+            expected,
+            next_check: far,
+            changes_health: false,
+            entry: &AuditEntry::new(now, Actor::Postd, AuditAction::Connected, self.connection),
+        };
+        Box::pin(store_login(&self.world.store, &self.world.health.vault, tenant, login)).await.unwrap();
     }
 
     /// Moves every clock.

@@ -71,6 +71,61 @@ async fn f74_a_signed_event_is_recorded_once_however_often_it_comes() {
     assert_eq!((hooks("HOOK#facebook#"), hooks("#HOOK#2026")), (1, 1));
 }
 
+/// The app's secret as an operator writes it.
+async fn keep(world: &World, secrets: [&str; 2], tokens: [&str; 2]) {
+    let app = json!({
+        "client_id": simulator::APP_ID,
+        "client_secret": secrets[0], "previous_client_secret": secrets[1],
+        "webhook_verify_token": tokens[0], "previous_webhook_verify_token": tokens[1],
+    });
+    world.emulators.create_secret("facebook", &app.to_string()).await.unwrap();
+}
+
+#[tokio::test]
+async fn f59_a_secret_that_is_rotated_between_signature_and_verification_costs_no_delivery() {
+    let world = World::start().await;
+    let (ours, body) = (simulator::APP_SECRET, feed_event("add"));
+    let mut deliveries = 0;
+    let mut comes = async |expected| {
+        // Not the same delivery as before.
+        deliveries += 1;
+        let body = String::from_utf8(body.clone()).unwrap().replace("_555", &format!("_{deliveries}")).into_bytes();
+        assert_eq!(deliver(&world, &body, Some(&sign(&body))).await.status, expected);
+    };
+    // The platform signs with the new secret already, and we have the old one in memory.
+    keep(&world, ["old", ""], ["token", ""]).await;
+    comes(401).await;
+    keep(&world, [ours, "old"], ["token", ""]).await;
+    world.advance(11);
+    comes(200).await;
+    // The platform still signs with the one before.
+    keep(&world, ["new", ours], ["token", ""]).await;
+    world.advance(301);
+    comes(200).await;
+    // The rotation is over.
+    keep(&world, ["newer", "new"], ["token", ""]).await;
+    world.advance(301);
+    comes(401).await;
+}
+
+#[tokio::test]
+async fn f59_a_verify_token_that_is_rotated_during_a_handshake_is_found() {
+    let world = World::start().await;
+    let handshake = async |token: &str| {
+        let query = format!("/webhooks/facebook?hub.mode=subscribe&hub.verify_token={token}&hub.challenge=42");
+        let request = world.request("GET /webhooks/{platform}", &query, &Value::Null);
+        world.receiver.handle(request).await.unwrap_or_else(Response::from).status
+    };
+    keep(&world, ["s", ""], ["old", ""]).await;
+    assert_eq!((handshake("old").await, handshake("new").await), (200, 403));
+    keep(&world, ["s", ""], ["new", "old"]).await;
+    world.advance(11);
+    assert_eq!((handshake("new").await, handshake("old").await), (200, 200));
+    keep(&world, ["s", ""], ["new", ""]).await;
+    world.advance(301);
+    assert_eq!((handshake("new").await, handshake("old").await), (200, 403));
+}
+
 #[tokio::test]
 async fn f76_only_the_raw_bytes_with_their_own_signature_are_taken() {
     let world = World::start().await;

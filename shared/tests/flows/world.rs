@@ -16,7 +16,7 @@ use shared::{
     aws::Clients,
     clock::{Clock, ManualClock},
     config,
-    connect::ConnectFlow,
+    connect::{ConnectFlow, ReturnUrls},
     connector::{
         Body, Connector, Request as Call,
         facebook::Facebook,
@@ -46,6 +46,8 @@ use url::Url;
 /// until the longest call is over.
 const TIME_LEFT: Duration = Duration::from_secs(30);
 const VISIBILITY: i32 = 180;
+/// Where tenants' own apps are kept.
+pub(crate) const TENANT_APPS: &str = "postd/test/tenants";
 
 pub(crate) struct World {
     pub(crate) emulators: Emulators,
@@ -94,7 +96,10 @@ impl World {
 
         let (connectors, transport): (_, Arc<dyn Transport>) = match stand_in {
             Some((connector, transport)) => (Connectors::new(connector), transport),
-            None => (connectors(&simulator.url()), Arc::new(HttpTransport::new(HostPolicy::StandIn))),
+            None => (
+                Connectors::new(Arc::new(facebook(&simulator.url()))),
+                Arc::new(HttpTransport::new(HostPolicy::StandIn)),
+            ),
         };
         let parts = Parts { clock: Arc::new(clock.clone()), connectors, transport, clients, resources };
         let store = parts.store();
@@ -162,6 +167,39 @@ impl World {
     pub(crate) fn health_sandbox_through(&self, calls: impl Intercept + Clone + 'static) -> HealthCheck {
         let Consumer { store, vault, .. } = self.sandbox_through(calls);
         HealthCheck { store, vault, ..self.parts.health() }
+    }
+
+    /// The connect function in another sandbox, whose calls to DynamoDB and KMS pass through `calls`.
+    pub(crate) fn connect_through(&self, calls: impl Intercept + Clone + 'static) -> ConnectFlow {
+        let clients = &self.parts.clients;
+        let dynamodb = clients.dynamodb().config().to_builder().interceptor(calls.clone()).build();
+        let dynamodb = aws_sdk_dynamodb::Client::from_conf(dynamodb);
+        let kms = clients.kms().config().to_builder().interceptor(calls).build();
+        let config = self.parts.vault_config();
+        let (kms, clock) = (aws_sdk_kms::Client::from_conf(kms), self.parts.clock.clone());
+        ConnectFlow {
+            store: Store::new(dynamodb.clone(), "State"),
+            vault: Vault::new(kms, dynamodb, &config, Function::Oauth, clock),
+            ..self.parts.connect()
+        }
+    }
+
+    /// The apps as another sandbox finds them, whose calls to Secrets Manager pass through `calls`.
+    pub(crate) fn apps_through(&self, calls: impl Intercept + 'static) -> Apps {
+        let secrets = self.secrets_through(calls);
+        let apps = Apps::new(secrets, self.parts.clock.clone());
+        apps.with(Platform::Facebook, self.parts.resources.facebook_app.clone()).with_tenants(TENANT_APPS)
+    }
+
+    /// The reading function in another sandbox, whose calls to Secrets Manager pass through `calls`.
+    pub(crate) fn reader_through(&self, calls: impl Intercept + 'static) -> Reader {
+        let (secret, clock) = (&self.parts.resources.signing_key, self.parts.clock.clone());
+        Reader { signing_keys: SigningKeys::new(self.secrets_through(calls), secret, clock), ..self.parts.reader() }
+    }
+
+    fn secrets_through(&self, calls: impl Intercept + 'static) -> aws_sdk_secretsmanager::Client {
+        let config = self.parts.clients.secrets_manager().config().to_builder().interceptor(calls).build();
+        aws_sdk_secretsmanager::Client::from_conf(config)
     }
 
     /// The client that stores are made with.
@@ -391,7 +429,9 @@ pub(crate) fn location(response: &Response) -> Url {
 }
 
 async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (Caller, String) {
-    let (tenant, _) = authorize::create_tenant(store, "Example", Actor::Postd, now).await.unwrap();
+    let return_urls = ["https://app.example.com/done", "https://example.com/"].map(|url| url.parse().unwrap());
+    let return_urls = ReturnUrls::new(return_urls).unwrap();
+    let (tenant, _) = authorize::create_tenant(store, "Example", &return_urls, Actor::Postd, now).await.unwrap();
     let key =
         authorize::create_key(store, tenant, &NewKey::unlimited("local", "test"), Actor::Postd, now).await.unwrap();
     let identity = authorizer.identify(&format!("Bearer {}", key.expose())).await.unwrap();
@@ -399,11 +439,12 @@ async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (
     (Caller { tenant: identity.tenant, key: identity.key, scopes: identity.scopes }, key.expose().to_owned())
 }
 
-fn connectors(simulator: &str) -> Connectors {
+/// The connector of the simulated platform.
+pub(crate) fn facebook(simulator: &str) -> Facebook {
     let mut settings = FacebookSettings::default();
     settings.set_graph_url(simulator, HostPolicy::StandIn).unwrap();
     settings.set_dialog_url(simulator, HostPolicy::StandIn).unwrap();
-    Connectors::new(Arc::new(Facebook::new(settings)))
+    Facebook::new(settings)
 }
 
 /// What the use cases are made of.
@@ -444,6 +485,7 @@ impl Parts {
     fn apps(&self) -> Apps {
         Apps::new(self.clients.secrets_manager(), self.clock.clone())
             .with(Platform::Facebook, self.resources.facebook_app.clone())
+            .with_tenants(TENANT_APPS)
     }
 
     fn metrics(&self, function: Function) -> Metrics {

@@ -5,3 +5,4 @@ mod arguments;
 mod audit;
 mod keys;
 mod scene;
+mod tenants;

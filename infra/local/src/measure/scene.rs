@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use shared::authorize::{NewKey, create_key, create_tenant};
 use shared::aws::Clients;
 use shared::clock::{Clock as _, SystemClock};
+use shared::connect::ReturnUrls;
 use shared::store::{Actor, Store};
 use simulator::facebook::seed;
 
@@ -105,7 +106,7 @@ impl Scene {
         let table = self.cloud.resource("StateTable").ok_or("there is no StateTable")?;
         let store = Store::new(clients.dynamodb(), table);
         let now = SystemClock.now();
-        let (tenant, _) = create_tenant(&store, "stranger", Actor::Postd, now).await?;
+        let (tenant, _) = create_tenant(&store, "stranger", &ReturnUrls::default(), Actor::Postd, now).await?;
         let key = create_key(&store, tenant, &NewKey::unlimited("local", "measure"), Actor::Postd, now).await?;
         Ok(Client::new(self.cloud.api_url(), &self.cloud.simulator_url(), key.expose()))
     }

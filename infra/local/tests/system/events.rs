@@ -17,7 +17,8 @@ pub(crate) fn event(name: &str) -> Value {
 
 /// Event, function, status, and the problem's code if it is one.
 const HTTP: [(&str, &str, u64, Option<&str>); 8] = [
-    ("http-connect-session.json", "oauth", 201, None),
+    // The event's tenant is none of this cloud, so it has listed no return address.
+    ("http-connect-session.json", "oauth", 422, Some("body.invalid")),
     // The cookie of the real host is not the one that the local cloud sets: a browser that never opened the session.
     ("http-oauth-callback.json", "oauth", 404, None),
     ("http-create-post.json", "publish", 422, Some("body.invalid")),

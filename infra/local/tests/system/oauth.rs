@@ -95,4 +95,7 @@ async fn a_return_address_that_leaks_is_refused() {
         let answer = tenant.post("/v1/connect/sessions", &json!({"platform": "facebook", "return_url": url})).await;
         assert_eq!(answer.problem(), (422, "body.invalid".to_owned()), "{url}");
     }
+    let body = json!({"platform": "facebook", "return_url": format!("{RETURN_URL}/elsewhere")});
+    let answer = tenant.post("/v1/connect/sessions", &body).await;
+    assert!(answer.text().contains("return_url.not_listed"), "{}", answer.text());
 }

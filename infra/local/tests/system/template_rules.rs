@@ -255,6 +255,8 @@ fn no_function_may_do_everything_or_touch_everything() {
                     let one = std::slice::from_ref(value);
                     for entry in value.as_sequence().map_or(one, Vec::as_slice) {
                         let entry = bare(entry).as_str().unwrap();
+                        // The secrets of tenants come and go; their names begin alike and end as their tenants do.
+                        let entry = entry.strip_suffix(":secret:postd/${AWS::StackName}/tenants/*").unwrap_or(entry);
                         assert!(!entry.contains('*'), "{name}: {field} {entry}");
                     }
                 }

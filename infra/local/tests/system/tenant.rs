@@ -8,6 +8,7 @@ use hyper_util::rt::TokioExecutor;
 use serde_json::{Value, json};
 use shared::authorize::{NewKey, create_key, create_tenant};
 use shared::clock::{Clock as _, SystemClock};
+use shared::connect::ReturnUrls;
 use shared::store::Actor;
 use shared::tenant::Tenant as Verified;
 use simulator::facebook::seed;
@@ -80,7 +81,8 @@ impl<'a> Tenant<'a> {
     pub(crate) async fn new(system: &'a System) -> Self {
         let store = system.store().await;
         let now = SystemClock.now();
-        let (id, _) = create_tenant(&store, "test", Actor::Postd, now).await.unwrap();
+        let return_urls = ReturnUrls::new([RETURN_URL.parse().unwrap()]).unwrap();
+        let (id, _) = create_tenant(&store, "test", &return_urls, Actor::Postd, now).await.unwrap();
         let new = NewKey::unlimited("local", "test");
         let key = create_key(&store, id, &new, Actor::Postd, now).await.unwrap().expose().to_owned();
         system.keep_secret(&key);

@@ -47,7 +47,7 @@ fn open() -> Operation {
 fn callback() -> Operation {
     let description = "The redirect URI to register at the platform, one for each. Only the browser that opened the \
                        session can finish it, once. The code is exchanged, the tokens are sealed, and the browser goes \
-                       to the session's `return_url` with `connection`, or with `error`: one of `access_denied`, \
+                       to the session's `return_url` with `connection` (and `missing_scopes`, if some were declined), or with `error`: one of `access_denied`, \
                        `platform_error`, `exchange_failed`, `other_account`, `app_misconfigured`, `unavailable`.";
     let location = "The session's `return_url` with `connection` or `error`.";
     let example = "https://app.example.com/settings/connections?connection=con_01a16833fd0072b1800001a9d34e8561";
@@ -63,6 +63,7 @@ fn callback() -> Operation {
     .parameter(optional(ParameterIn::Query, "state", "As it was sent to the platform.", string()))
     .parameter(optional(ParameterIn::Query, "code", "What to exchange for a grant.", string()))
     .parameter(optional(ParameterIn::Query, "error", "Why there is no grant.", string()))
+    .parameter(optional(ParameterIn::Query, "iss", "Who answers, where the platform says so (RFC 9207).", string()))
     .response("303", back)
     .build();
     or_page(operation, "404", GONE)

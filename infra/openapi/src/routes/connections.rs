@@ -37,7 +37,8 @@ pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
 
 fn begin() -> OperationBuilder {
     let description = "The answer's `url` is for the browser of the person whose account it is: it leads to the \
-                       platform's consent page and ends at `return_url`, with `connection` or `error` in its query. The \
+                       platform's consent page and ends at `return_url`, which the tenant must have listed, with \
+                       `connection` (and `missing_scopes`, names with commas between them) or `error` in its query. The \
                        session is good for 15 minutes, once, in one browser.";
     let mut refusals = BAD_BODY.to_vec();
     refusals.push(UNAVAILABLE);
@@ -50,7 +51,10 @@ fn list() -> OperationBuilder {
     operation(
         Key,
         ("connections", "listConnections"),
-        ("List connections", "All of them, the oldest first; or all that needs somebody, in one list."),
+        (
+            "List connections",
+            "All of them, or one person's, the oldest first; or all that needs somebody, in one list.",
+        ),
         &[BAD_QUERY, UNAVAILABLE],
     )
     .parameter(optional(
@@ -59,6 +63,7 @@ fn list() -> OperationBuilder {
         "Only those that need somebody, the one that has for longest first.",
         string().enum_values(Some(["true"])),
     ))
+    .parameter(optional(ParameterIn::Query, "end_user", "What connect sessions called the person.", string()))
     .response("200", json("The connections.", "ConnectionsView", examples::connections()))
 }
 

@@ -4,10 +4,10 @@ use std::{sync::Arc, time::Duration};
 
 use jiff::SignedDuration;
 use shared::{
+    connect::{NewLogin, store_login},
     ids::{ConnectionId, TenantId},
-    platform::Platform,
-    refresh::schedule,
-    store::{Connection, ConnectionState, SavedDestination, Store},
+    platform::{AppOwner, Platform},
+    store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination, Store},
     telemetry::Function,
     tenant::Tenant,
     vault::Expected,
@@ -42,7 +42,7 @@ impl Owner {
         }
     }
 
-    /// A login, in the order of the callback: the platform's answer, the tokens under their seal, the connection.
+    /// A login, in the order of the callback: the platform's answer, then the connection with its tokens under their seal.
     pub(super) async fn log_in(&self) -> Result<(), SetUpError> {
         let refused = |error: &dyn std::error::Error| SetUpError::Tenants(error.to_string());
         let _alone = self.at_it.lock().await;
@@ -53,15 +53,14 @@ impl Owner {
         self.stage.plane.note(|| "      the owner logs in".into());
         time::pass(Duration::from_millis(20 + self.stage.plane.chance(700))).await;
         let health = &self.process.health;
-        let version =
-            health.vault.put_grant(tenant, id, &tokens, &[], Expected::Any).await.map_err(|error| refused(&error))?;
-        time::pass(Duration::from_millis(20 + self.stage.plane.chance(1_500))).await;
         let now = health.clock.now();
         let connection = Connection {
             id,
             platform: Platform::Facebook,
             account: ACCOUNT.into(),
             account_name: "Account".into(),
+            app: AppOwner::Shared,
+            end_user: None,
             state: ConnectionState::Active,
             reason: None,
             scopes: Vec::new(),
@@ -75,13 +74,21 @@ impl Owner {
             data_access_expires_at: None,
             renews: true,
             refresh_expires_at: tokens.refresh_expires_at,
-            token_version: Some(version),
+            token_version: None,
             last_event: None,
         };
         let far = now.saturating_add(SignedDuration::from_hours(24 * 300)).unwrap_or(now);
-        let look = schedule::next_look(&tokens, id, now);
-        health.store.put_connection(tenant, &connection, far, Some(look)).await.map_err(|error| refused(&error))?;
-        self.stage.plane.note(|| format!("      the login is stored as version {version}"));
+        let login = NewLogin {
+            connection: &connection,
+            tokens: &tokens,
+            destinations: &[],
+            expected: Expected::Any,
+            next_check: far,
+            changes_health: false,
+            entry: &AuditEntry::new(now, Actor::Postd, AuditAction::Connected, id),
+        };
+        store_login(&health.store, &health.vault, tenant, login).await.map_err(|error| refused(&error))?;
+        self.stage.plane.note(|| "      the login is stored".into());
         Ok(())
     }
 

@@ -82,6 +82,7 @@ fn bench(script: Vec<Result<Answer, TransportError>>) -> Bench {
             client_secret: AppSecret::new("app-secret"),
             previous_client_secret: None,
             webhook_verify_token: VerifyToken::new("verify-me"),
+            previous_webhook_verify_token: None,
         },
         token: AccessToken::new("EAAP"),
         budget: Budget::lasting(Duration::from_mins(1)),

@@ -64,6 +64,7 @@ async fn bench() -> Bench {
             client_secret: AppSecret::new(APP_SECRET),
             previous_client_secret: None,
             webhook_verify_token: VerifyToken::new(VERIFY_TOKEN),
+            previous_webhook_verify_token: None,
         },
         user_token,
     }
@@ -122,7 +123,7 @@ async fn a_login_brings_the_pages_and_says_where_postd_may_not_publish() {
     let bench = bench().await;
     let redirect_uri = Url::parse("https://postd.example/v1/oauth/facebook/callback").unwrap();
     let code = AuthorizationCode::new(bench.simulator.facebook().code(ADA, redirect_uri.as_str()));
-    let flow = bench.connector.authenticate(&bench.app, CodeGrant { code, redirect_uri });
+    let flow = bench.connector.authenticate(&bench.app, CodeGrant { code, redirect_uri, verifier: None });
     let grant = bench.flow(flow, None).await.unwrap();
     assert_eq!((grant.account.as_str(), grant.account_name.as_str()), (ADA, "Ada Example"));
     assert_eq!(grant.missing_scopes, [""; 0]);
@@ -142,7 +143,7 @@ async fn a_login_brings_the_pages_and_says_where_postd_may_not_publish() {
 async fn the_dialog_accepts_the_address_we_send_people_to() {
     let bench = bench().await;
     let redirect_uri = Url::parse("https://postd.example/v1/oauth/facebook/callback").unwrap();
-    let request = AuthorizeRequest { redirect_uri: &redirect_uri, state: "state", ask_again: true };
+    let request = AuthorizeRequest { redirect_uri: &redirect_uri, state: "state", ask_again: true, challenge: None };
     let url = bench.connector.authorize_url(&bench.app, &request);
     let answer = crate::connector::transport::Transport::send(
         &bench.transport,
@@ -282,6 +283,6 @@ async fn an_app_with_a_wrong_id_is_the_operators_business() {
     bench.app.client_id = "999".into();
     let redirect_uri = Url::parse("https://postd.example/callback").unwrap();
     let code = AuthorizationCode::new("code");
-    let flow = bench.connector.authenticate(&bench.app, CodeGrant { code, redirect_uri });
+    let flow = bench.connector.authenticate(&bench.app, CodeGrant { code, redirect_uri, verifier: None });
     assert_eq!(bench.flow(flow, None).await.unwrap_err().disposition(), Disposition::Operator);
 }

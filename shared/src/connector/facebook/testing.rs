@@ -15,6 +15,7 @@ pub(super) fn app() -> AppCredentials {
         client_secret: AppSecret::new("app-secret"),
         previous_client_secret: Some(AppSecret::new("old-secret")),
         webhook_verify_token: VerifyToken::new("verify-me"),
+        previous_webhook_verify_token: None,
     }
 }
 

@@ -44,7 +44,7 @@ fn tokens() -> TokenSet {
 
 fn code() -> CodeGrant {
     let redirect_uri = Url::parse("https://postd.example/callback").unwrap();
-    CodeGrant { code: AuthorizationCode::new("code"), redirect_uri }
+    CodeGrant { code: AuthorizationCode::new("code"), redirect_uri, verifier: None }
 }
 
 /// Runs a flow on one answer after another until it ends or the answers do.

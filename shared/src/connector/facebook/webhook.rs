@@ -13,7 +13,7 @@ use crate::{
         canonical::{canonical, sha256_hex},
     },
     hmac,
-    secret::{AppCredentials, AppSecret},
+    secret::{AppCredentials, AppSecret, VerifyToken},
 };
 
 const SIGNATURE: &str = "x-hub-signature-256";
@@ -28,12 +28,14 @@ pub(super) fn handshake(app: &AppCredentials, query: &[(String, String)]) -> Opt
         let mut values = query.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         values.next().filter(|_| values.next().is_none())
     };
-    let ours = app.webhook_verify_token.expose();
     let theirs = only("hub.verify_token")?;
     let challenge = only("hub.challenge")?;
-    let is_for_us = only("hub.mode") == Some("subscribe")
-        && !ours.is_empty()
-        && constant_time::verify_slices_are_equal(ours.as_bytes(), theirs.as_bytes()).is_ok();
+    let is_ours = |ours: &VerifyToken| {
+        let ours = ours.expose().as_bytes();
+        !ours.is_empty() && constant_time::verify_slices_are_equal(ours, theirs.as_bytes()).is_ok()
+    };
+    let tokens = [Some(&app.webhook_verify_token), app.previous_webhook_verify_token.as_ref()];
+    let is_for_us = only("hub.mode") == Some("subscribe") && tokens.into_iter().flatten().any(is_ours);
     let is_harmless = (1..=LONGEST_CHALLENGE).contains(&challenge.len())
         && challenge.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
     (is_for_us && is_harmless).then(|| challenge.into())

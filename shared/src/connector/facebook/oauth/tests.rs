@@ -6,7 +6,7 @@ use crate::{connector::Disposition, secret::AuthorizationCode};
 
 fn flow() -> AuthenticateFlow {
     let redirect_uri = Url::parse("https://postd.example/v1/oauth/facebook/callback").unwrap();
-    let grant = CodeGrant { code: AuthorizationCode::new("the code&"), redirect_uri };
+    let grant = CodeGrant { code: AuthorizationCode::new("the code&"), redirect_uri, verifier: None };
     AuthenticateFlow::new(FacebookSettings::default(), app(), grant)
 }
 
@@ -44,7 +44,7 @@ fn run(answers: &[Answer]) -> (Vec<Request>, Result<Step<Grant>, ConnectorError>
 #[test]
 fn the_dialog_is_opened_with_exactly_the_documented_parameters() {
     let redirect_uri = Url::parse("https://postd.example/v1/oauth/facebook/callback").unwrap();
-    let mut request = AuthorizeRequest { redirect_uri: &redirect_uri, state: "s t", ask_again: false };
+    let mut request = AuthorizeRequest { redirect_uri: &redirect_uri, state: "s t", ask_again: false, challenge: None };
     let settings = FacebookSettings::default();
     let url = authorize_url(&settings, &app(), &request);
     assert_eq!(

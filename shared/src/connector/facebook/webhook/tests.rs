@@ -99,6 +99,19 @@ fn f80_a_long_challenge_is_not_reflected() {
 }
 
 #[test]
+fn f59_a_handshake_with_the_token_before_the_last_rotation_is_answered() {
+    let mut app = app();
+    let query = [("hub.mode", "subscribe"), ("hub.verify_token", "verify-me"), ("hub.challenge", "1")]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let before = std::mem::replace(&mut app.webhook_verify_token, crate::secret::VerifyToken::new("new"));
+    assert_eq!(handshake(&app, &query), None);
+    app.previous_webhook_verify_token = Some(before);
+    assert_eq!(handshake(&app, &query).as_deref(), Some("1"));
+    app.previous_webhook_verify_token = Some(crate::secret::VerifyToken::new(""));
+    assert_eq!(handshake(&app, &query), None);
+}
+
+#[test]
 fn f80_without_a_verify_token_of_our_own_no_handshake_is_answered() {
     let mut app = app();
     app.webhook_verify_token = crate::secret::VerifyToken::new("");
