@@ -96,7 +96,7 @@ impl HealthCheck {
 
     /// Asks about one connection and records what the platform says. Returns the state that it is in then.
     pub(crate) async fn check(&self, tenant: Tenant, connection: &Connection) -> Result<ConnectionState, StoreError> {
-        if connection.state == ConnectionState::Disconnected {
+        if connection.state == ConnectionState::Disconnected || self.store.is_deleted(tenant).await? {
             return Ok(connection.state);
         }
         let now = self.clock.now();

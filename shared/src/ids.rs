@@ -113,6 +113,18 @@ id!(
     /// One run of the OAuth flow, from the caller's request to the callback.
     SessionId, "ses"
 );
+id!(
+    /// Under which the progress of a deletion can be asked for by whoever was told it: none can be guessed.
+    DeletionCode, "del"
+);
+
+impl DeletionCode {
+    /// A new code, of 122 random bits.
+    #[must_use]
+    pub fn drawn() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
 
 /// A target within its post: `t1`, `t2`, … in the order in which the caller listed them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

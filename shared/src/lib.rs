@@ -21,6 +21,7 @@ mod hmac;
 pub mod http;
 pub mod ids;
 pub mod limit;
+pub mod offboarding;
 pub mod platform;
 pub mod post;
 pub mod problem;

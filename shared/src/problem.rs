@@ -21,6 +21,8 @@ pub enum Code {
     KeyRevoked,
     /// The key lacks the scope that the route takes.
     ScopeMissing,
+    /// The tenant is deleted, or is being deleted.
+    TenantDeleted,
     /// The body is larger than a post may be.
     BodyTooLarge,
     /// The body is not JSON.
@@ -57,6 +59,10 @@ pub enum Code {
     PreconditionFailed,
     /// The webhook is not signed by the platform.
     SignatureInvalid,
+    /// What a platform sent as a signed request is none, or says nothing that can be acted upon.
+    SignedRequestInvalid,
+    /// There is no deletion under this code.
+    DeletionUnknown,
     /// The verification handshake does not carry our token.
     HandshakeRefused,
     /// The caller has made more requests than it may in a minute.
@@ -67,13 +73,14 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 27] = [
+    pub const ALL: [Self; 30] = [
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::KeyUnknown,
         Self::KeyExpired,
         Self::KeyRevoked,
         Self::ScopeMissing,
+        Self::TenantDeleted,
         Self::BodyTooLarge,
         Self::BodyNotJson,
         Self::BodyInvalid,
@@ -92,7 +99,9 @@ impl Code {
         Self::PreconditionRequired,
         Self::PreconditionFailed,
         Self::SignatureInvalid,
+        Self::SignedRequestInvalid,
         Self::HandshakeRefused,
+        Self::DeletionUnknown,
         Self::RateLimited,
         Self::Unavailable,
     ];
@@ -117,6 +126,7 @@ impl Code {
             Self::KeyExpired => ("key.expired", 401, "The API key has expired"),
             Self::KeyRevoked => ("key.revoked", 401, "The API key was revoked"),
             Self::ScopeMissing => ("key.scope_missing", 403, "The API key may not do this"),
+            Self::TenantDeleted => ("tenant.deleted", 403, "The tenant is deleted"),
             Self::BodyTooLarge => ("body.too_large", 413, "The body is too large"),
             Self::BodyNotJson => ("body.not_json", 400, "The body is not JSON"),
             Self::BodyInvalid => ("body.invalid", 422, "The body breaks a rule"),
@@ -141,6 +151,8 @@ impl Code {
             }
             Self::PreconditionFailed => ("precondition.failed", 412, "The post is at another version"),
             Self::SignatureInvalid => ("webhook.signature_invalid", 401, "The webhook is not signed by the platform"),
+            Self::SignedRequestInvalid => ("webhook.signed_request_invalid", 400, "The signed request cannot be read"),
+            Self::DeletionUnknown => ("deletion.unknown", 404, "No such deletion"),
             Self::HandshakeRefused => ("webhook.handshake_refused", 403, "The handshake does not carry our token"),
             Self::RateLimited => ("rate.limited", 429, "More requests than the limit of this minute"),
             Self::Unavailable => ("service.unavailable", 503, "postd cannot do this at the moment"),
@@ -156,6 +168,7 @@ impl Code {
             | Self::KeyExpired
             | Self::KeyRevoked
             | Self::ScopeMissing
+            | Self::TenantDeleted
             | Self::BodyTooLarge
             | Self::BodyNotJson
             | Self::BodyInvalid
@@ -173,6 +186,8 @@ impl Code {
             | Self::PreconditionRequired
             | Self::PreconditionFailed
             | Self::SignatureInvalid
+            | Self::SignedRequestInvalid
+            | Self::DeletionUnknown
             | Self::HandshakeRefused
             | Self::RateLimited => Act::Caller,
         }
@@ -238,6 +253,12 @@ impl Problem {
             post: None,
             allow: None,
         }
+    }
+
+    /// Nothing is accepted from a tenant that is deleted, whoever's answer of a moment ago says that its key is good.
+    #[must_use]
+    pub fn tenant_deleted() -> Self {
+        Self::new(Code::TenantDeleted, "The tenant of this key is deleted, or is being deleted: nothing was done.")
     }
 
     /// The same, about another post.

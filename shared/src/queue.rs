@@ -21,6 +21,9 @@ use crate::{
 
 /// The version of every format in this module.
 const VERSION: u64 = 1;
+/// The version of an inbound message about a withdrawal. A build that does not know these leaves it in the queue, where
+/// it would take a delivery without a body for one that cannot be read.
+const WITHDRAWALS: u64 = 2;
 /// How many messages SQS takes at once.
 const BATCH: usize = 10;
 /// The longest value of a message attribute that we send.
@@ -74,13 +77,23 @@ struct Versioned<'a, T> {
 }
 
 fn encode<T: Serialize>(message: &T) -> Result<String, QueueError> {
-    serde_json::to_string(&Versioned { v: VERSION, message })
+    encode_as(VERSION, message)
+}
+
+fn encode_as<T: Serialize>(v: u64, message: &T) -> Result<String, QueueError> {
+    serde_json::to_string(&Versioned { v, message })
         .map_err(|error| QueueError::Refused { code: "unencodable".into(), source: Arc::new(error) })
 }
 
 fn decode<T: DeserializeOwned>(body: &str) -> Result<T, MessageError> {
+    decode_up_to(VERSION, body)
+}
+
+fn decode_up_to<T: DeserializeOwned>(newest: u64, body: &str) -> Result<T, MessageError> {
     match serde_json::from_str::<Probe>(body) {
-        Ok(Probe { v: VERSION }) => serde_json::from_str(body).map_err(|_| MessageError::Malformed),
+        Ok(Probe { v }) if (VERSION..=newest).contains(&v) => {
+            serde_json::from_str(body).map_err(|_| MessageError::Malformed)
+        }
         Ok(Probe { v }) => Err(MessageError::Version(v)),
         Err(_) => Err(MessageError::Malformed),
     }
@@ -122,7 +135,7 @@ impl InboundMessage {
     /// # Errors
     /// Another version, or not an inbound message.
     pub fn decode(body: &str) -> Result<Self, MessageError> {
-        decode(body)
+        decode_up_to(WITHDRAWALS, body)
     }
 }
 
@@ -477,7 +490,19 @@ impl Inbound {
     /// # Errors
     /// The queue did not answer, or refused.
     pub async fn send(&self, message: &InboundMessage) -> Result<(), QueueError> {
-        self.client.send_message().queue_url(&self.url).message_body(encode(message)?).send().await?;
+        self.send_body(encode(message)?).await
+    }
+
+    /// Sends the pointer to a stored withdrawal.
+    ///
+    /// # Errors
+    /// The queue did not answer, or refused.
+    pub async fn send_withdrawal(&self, message: &InboundMessage) -> Result<(), QueueError> {
+        self.send_body(encode_as(WITHDRAWALS, message)?).await
+    }
+
+    async fn send_body(&self, body: String) -> Result<(), QueueError> {
+        self.client.send_message().queue_url(&self.url).message_body(body).send().await?;
         Ok(())
     }
 }

@@ -115,6 +115,8 @@ pub enum Function {
     Api,
     /// Sends dead letters back to work.
     Redrive,
+    /// None of `functions/`: whoever runs postd, with `postctl`.
+    Operator,
 }
 
 impl Function {
@@ -133,6 +135,7 @@ impl Function {
             Self::Inbound => "inbound",
             Self::Api => "api",
             Self::Redrive => "redrive",
+            Self::Operator => "operator",
         }
     }
 }

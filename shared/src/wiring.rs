@@ -24,6 +24,7 @@ use crate::{
     health::HealthCheck,
     http::gateway::Front,
     limit::{Limiter, Limits},
+    offboarding::{self, Offboarding},
     platform::Platform,
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
@@ -45,6 +46,14 @@ pub struct Wired<T> {
     pub app: T,
     /// Who may call how often, and where.
     pub front: Front,
+}
+
+/// What `functions/refresh` does with each tick.
+pub struct Refresh {
+    /// Renews tokens.
+    pub round: Arc<Round>,
+    /// Deletes tenants.
+    pub offboarding: Offboarding,
 }
 
 /// What every function has.
@@ -214,13 +223,13 @@ pub async fn connect_flow(variables: &dyn Variables) -> Result<Wired<ConnectFlow
     Ok(base.wired(app, limits))
 }
 
-/// `functions/health`; and what `functions/refresh` asks with about connections that it cannot renew.
+/// `functions/health`.
 ///
 /// # Errors
 /// The configuration, with every bad variable.
-pub async fn health_check(function: Function, variables: &dyn Variables) -> Result<HealthCheck, BadConfiguration> {
+pub async fn health_check(variables: &dyn Variables) -> Result<HealthCheck, BadConfiguration> {
     type Sections = (config::Vault, FacebookApp, Platforms);
-    let (base, (vault, app, platforms)) = Base::of::<Sections>(function, variables).await?;
+    let (base, (vault, app, platforms)) = Base::of::<Sections>(Function::Health, variables).await?;
     Ok(HealthCheck {
         store: base.store(),
         vault: base.vault(&vault),
@@ -236,8 +245,27 @@ pub async fn health_check(function: Function, variables: &dyn Variables) -> Resu
 ///
 /// # Errors
 /// The configuration, with every bad variable.
-pub async fn refresh_round(variables: &dyn Variables) -> Result<Arc<Round>, BadConfiguration> {
-    Ok(Arc::new(Round { health: health_check(Function::Refresh, variables).await? }))
+pub async fn refresh(variables: &dyn Variables) -> Result<Refresh, BadConfiguration> {
+    type Sections = (config::Vault, FacebookApp, Platforms);
+    let (base, (vault, app, platforms)) = Base::of::<Sections>(Function::Refresh, variables).await?;
+    let connectors = base.connectors(&platforms)?;
+    let transport = base.transport();
+    let health = HealthCheck {
+        store: base.store(),
+        vault: base.vault(&vault),
+        apps: base.apps(app.clone()),
+        connectors: connectors.clone(),
+        transport: transport.clone(),
+        clock: base.clock.clone(),
+        metrics: base.metrics(),
+    };
+    let offboarding = Offboarding {
+        store: base.store(),
+        vault: base.vault(&vault),
+        platforms: Some(offboarding::Platforms { apps: base.apps(app), connectors, transport }),
+        clock: base.clock.clone(),
+    };
+    Ok(Refresh { round: Arc::new(Round { health }), offboarding })
 }
 
 /// `functions/webhooks`.
@@ -263,8 +291,13 @@ pub async fn receiver(variables: &dyn Variables) -> Result<Wired<Receiver>, BadC
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn inbound(variables: &dyn Variables) -> Result<Inbound, BadConfiguration> {
-    let (base, platforms) = Base::of::<Platforms>(Function::Inbound, variables).await?;
-    Ok(Inbound { store: base.store(), connectors: base.connectors(&platforms)?, clock: base.clock.clone() })
+    let (base, (vault, platforms)) = Base::of::<(config::Vault, Platforms)>(Function::Inbound, variables).await?;
+    Ok(Inbound {
+        store: base.store(),
+        vault: base.vault(&vault),
+        connectors: base.connectors(&platforms)?,
+        clock: base.clock.clone(),
+    })
 }
 
 /// `functions/api`.

@@ -24,6 +24,8 @@ Examples:
   postctl --stack postd keys revoke ten_… key_…
   postctl --stack postd audit export ten_… --month 2026-11 > november.jsonl
   postctl --local tenants list
+  postctl --stack postd tenants delete ten_… --wait
+  postctl --stack postd vault re-encrypt --keys-made-since now
 
 What was asked for is on standard output, and nothing else; what there is to say about it is on standard error. A key is
 shown once, when it is made.
@@ -34,12 +36,16 @@ Exit codes:
   2  the command line is wrong
   3  there is no such tenant, key or table, or it is not in a state for this
   4  the audit's chain is broken
+  5  some tokens could not be sealed again
+  130  interrupted
 
 Credentials and region come from where the AWS CLI has them: environment, profiles (AWS_PROFILE), single sign-on, container,
 instance. They need, on the state table: dynamodb:GetItem, Query, PutItem and UpdateItem; Scan for `tenants list`; and
-dynamodb:ListTables for --stack.";
+dynamodb:ListTables for --stack. `tenants delete` takes Scan and BatchWriteItem besides, and on the vault table GetItem,
+Query, PutItem and DeleteItem. `vault re-encrypt` takes, on the vault table, Scan (or Query, with --tenant), GetItem, PutItem,
+UpdateItem and ConditionCheckItem, and kms:GenerateDataKey and kms:Decrypt with the key.";
 
-/// Tenants, API keys and the audit of postd, for those who run it.
+/// Tenants, API keys, the audit and the vault of postd, for those who run it.
 #[derive(Debug, Parser)]
 #[command(name = "postctl", version, after_help = EXAMPLES)]
 pub(crate) struct Arguments {
@@ -69,6 +75,14 @@ pub(crate) struct Place {
     #[arg(long, global = true, value_name = "TABLE", env = "POSTD_STATE_TABLE")]
     pub(crate) state_table: Option<String>,
 
+    /// The vault table (the stack's output `VaultTableName`), where it is not the one beside the state table
+    #[arg(long, global = true, value_name = "TABLE", env = "POSTD_VAULT_TABLE")]
+    pub(crate) vault_table: Option<String>,
+
+    /// The KMS key of the vault (the stack's output `TokenKeyArn`), where it is not the stack's alias
+    #[arg(long, global = true, value_name = "KEY", env = "POSTD_TOKEN_KEY")]
+    pub(crate) token_key: Option<String>,
+
     /// Use the local cloud on its usual port (`cargo run -p local`)
     #[arg(long, global = true)]
     pub(crate) local: bool,
@@ -97,6 +111,60 @@ pub(crate) enum Command {
     /// Who decided what
     #[command(subcommand)]
     Audit(Audit),
+    /// Tokens under seal
+    #[command(subcommand)]
+    Vault(VaultCommand),
+}
+
+/// What to do with the vault.
+#[derive(Debug, Subcommand)]
+pub(crate) enum VaultCommand {
+    /// Seal tokens again that lie under another data key than their tenant's current one
+    ///
+    /// Goes page by page while everything goes on, and tells on Ctrl-C how to go on from there. Functions that are warm may
+    /// use the old key for five minutes more: run it again after that.
+    ReEncrypt(ReEncrypt),
+}
+
+/// What to seal again.
+#[derive(Debug, Args)]
+pub(crate) struct ReEncrypt {
+    /// Only the tokens of this tenant
+    #[arg(long, value_name = "TENANT")]
+    pub(crate) tenant: Option<TenantId>,
+
+    /// Where to go on, as the interrupted command told
+    #[arg(long, value_name = "PLACE")]
+    pub(crate) from: Option<shared::vault::Place>,
+
+    /// Tenants whose data key was made before this get a new one first: `now`, or a time such as 2026-11-21T10:00:00Z
+    #[arg(long, value_name = "WHEN", value_parser = since)]
+    pub(crate) keys_made_since: Option<Since>,
+}
+
+/// Since when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Since {
+    /// The moment of the command.
+    Now,
+    /// This time.
+    At(Timestamp),
+}
+
+impl Since {
+    pub(crate) fn at(self, now: Timestamp) -> Timestamp {
+        match self {
+            Self::Now => now,
+            Self::At(at) => at,
+        }
+    }
+}
+
+fn since(text: &str) -> Result<Since, String> {
+    if text == "now" {
+        return Ok(Since::Now);
+    }
+    text.parse().map(Since::At).map_err(|_| "expected `now` or a time, such as 2026-11-21T10:00:00Z".to_owned())
 }
 
 /// What to do with tenants.
@@ -142,8 +210,28 @@ pub(crate) enum Tenants {
         #[arg(long, conflicts_with = "set")]
         clear: bool,
     },
-    /// List all tenants; looks through the whole table, so it takes its time and costs reads
+    /// List all tenants, those that are deleted among them; looks through the whole table, so it takes its time and costs reads
     List,
+    /// Delete a tenant with everything that it has, and print the confirmation code
+    ///
+    /// From then on nothing is accepted from it. Its rows go after a quarter of an hour, when whatever was under way has come
+    /// to its end; its data key goes last. To run it again does no harm, and goes on where it stopped.
+    Delete(DeleteTenant),
+}
+
+/// The tenant to delete.
+#[derive(Debug, Args)]
+pub(crate) struct DeleteTenant {
+    /// The tenant
+    pub(crate) tenant: TenantId,
+
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+
+    /// Wait until nothing is left
+    #[arg(long)]
+    pub(crate) wait: bool,
 }
 
 /// What to do with keys.

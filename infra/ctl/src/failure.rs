@@ -2,7 +2,7 @@
 
 use std::{error::Error, process::ExitCode};
 
-use shared::store::StoreError;
+use shared::{offboarding::OffboardingError, store::StoreError, vault::VaultError};
 
 /// Why a command did not do what it was asked.
 #[derive(Debug, thiserror::Error)]
@@ -10,6 +10,15 @@ pub(crate) enum Failure {
     /// AWS did not answer, or refused.
     #[error("the state table did not do what it was asked")]
     Store(#[from] StoreError),
+    /// The vault or KMS did not answer, or refused.
+    #[error("the vault did not do what it was asked")]
+    Vault(#[from] VaultError),
+    /// Not all tokens are sealed again.
+    #[error("{0} tokens could not be sealed again; they are as they were")]
+    Unsealed(u64),
+    /// Somebody has had enough.
+    #[error("{0}")]
+    Interrupted(String),
     /// The tables could not be listed.
     #[error("the tables of this account and region cannot be listed; --state-table does without")]
     Tables(#[source] Box<dyn Error + Send + Sync>),
@@ -27,14 +36,25 @@ pub(crate) enum Failure {
     Broken(u64),
 }
 
+impl From<OffboardingError> for Failure {
+    fn from(error: OffboardingError) -> Self {
+        match error {
+            OffboardingError::Store(error) => Self::Store(error),
+            OffboardingError::Vault(error) => Self::Vault(error),
+        }
+    }
+}
+
 impl Failure {
     /// The exit code, as the help tells it.
     pub(crate) fn code(&self) -> ExitCode {
         ExitCode::from(match self {
-            Self::Store(_) | Self::Tables(_) | Self::Unshown(..) => 1,
+            Self::Store(_) | Self::Vault(_) | Self::Tables(_) | Self::Unshown(..) => 1,
             Self::Usage(_) => 2,
             Self::Refused(_) => 3,
             Self::Broken(_) => 4,
+            Self::Unsealed(_) => 5,
+            Self::Interrupted(_) => 130,
         })
     }
 

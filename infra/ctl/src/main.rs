@@ -1,19 +1,21 @@
-//! `postctl`: tenants, API keys and the audit, for those who run postd. All decisions live in [`shared::authorize`].
+//! `postctl`: tenants, API keys, the audit and the vault, for those who run postd. All decisions live in [`shared`].
 
 mod arguments;
 mod audit;
+mod deletion;
 mod failure;
 mod keys;
 mod output;
 mod place;
 mod tenants;
+mod vault;
 
 use std::process::ExitCode;
 
 use clap::Parser as _;
 use shared::{ids::TenantId, store::Actor, tenant::Tenant};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, Tenants};
 use failure::Failure;
 use place::Postd;
 
@@ -31,11 +33,15 @@ async fn main() -> ExitCode {
 async fn run(arguments: Arguments) -> Result<(), Failure> {
     let by = Actor::Operator(arguments.operator);
     match arguments.command {
+        Command::Tenants(Tenants::Delete(wanted)) => {
+            Box::pin(deletion::delete(&arguments.place, &wanted, by, arguments.json)).await
+        }
+        Command::Vault(command) => Box::pin(vault::run(&arguments.place, command, arguments.json)).await,
         Command::Tenants(command) => {
             let postd = Postd::at(&arguments.place).await?;
-            tenants::run(&postd, command, by, arguments.json).await
+            Box::pin(tenants::run(&postd, command, by, arguments.json)).await
         }
-        Command::Keys(command) => keys::run(&arguments.place, command, by, arguments.json).await,
+        Command::Keys(command) => Box::pin(keys::run(&arguments.place, command, by, arguments.json)).await,
         Command::Audit(command) => {
             let postd = Postd::at(&arguments.place).await?;
             audit::run(&postd, command, arguments.json).await

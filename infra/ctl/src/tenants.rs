@@ -15,6 +15,7 @@ use url::Url;
 
 use crate::{
     arguments::Tenants,
+    deletion::state,
     failure::Failure,
     output::{note, say, say_json, table},
     place::Postd,
@@ -25,9 +26,12 @@ use crate::{
 struct TenantView<'a> {
     id: String,
     name: &'a str,
+    state: &'static str,
     created_at: String,
     return_urls: &'a [Url],
     own_apps: &'a [Platform],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    confirmation_code: Option<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -39,9 +43,11 @@ fn view(row: &TenantRow) -> TenantView<'_> {
     TenantView {
         id: row.id.to_string(),
         name: &row.name,
+        state: state(row.deletion.as_ref()),
         created_at: row.created_at.to_string(),
         return_urls: &row.return_urls,
         own_apps: &row.own_apps,
+        confirmation_code: row.deletion.as_ref().map(|deletion| deletion.code.to_string()),
     }
 }
 
@@ -58,9 +64,12 @@ pub(crate) async fn run(postd: &Postd, command: Tenants, by: Actor, json: bool) 
             if json {
                 return say_json(&TenantsView { tenants: rows.iter().map(view).collect() });
             }
-            let lines: Vec<_> =
-                rows.iter().map(|row| [row.id.to_string(), row.created_at.to_string(), row.name.clone()]).collect();
-            table(["TENANT", "CREATED", "NAME"], &lines)
+            let cells = |row: &TenantRow| {
+                let state = state(row.deletion.as_ref()).to_owned();
+                [row.id.to_string(), state, row.created_at.to_string(), row.name.clone()]
+            };
+            let lines: Vec<_> = rows.iter().map(cells).collect();
+            table(["TENANT", "STATE", "CREATED", "NAME"], &lines)
         }
         Tenants::ReturnUrls { tenant, set, clear } => {
             let tenant = crate::tenant(postd, tenant).await?;
@@ -89,6 +98,8 @@ pub(crate) async fn run(postd: &Postd, command: Tenants, by: Actor, json: bool) 
             }
             row.own_apps.iter().try_for_each(|platform| say(platform.name()))
         }
+        // It looks after the vault as well, and has a place of its own.
+        Tenants::Delete(_) => Err(Failure::Usage("the vault is needed for this")),
     }
 }
 

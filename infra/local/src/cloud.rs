@@ -333,7 +333,13 @@ async fn start_emulators(options: &Options) -> Result<Emulators, Error> {
 async fn start_simulator(options: &Options, api_url: &str) -> Result<Simulator, Error> {
     let listen = SocketAddr::from(([127, 0, 0, 1], options.simulator_port));
     let webhook_url = Some(format!("{api_url}/webhooks/facebook"));
-    let started = simulator::Options { listen, webhook_url, ..options.simulator.clone() };
+    let started = simulator::Options {
+        listen,
+        webhook_url,
+        deauthorize_url: Some(format!("{api_url}/webhooks/facebook/deauthorize")),
+        data_deletion_url: Some(format!("{api_url}/webhooks/facebook/data-deletion")),
+        ..options.simulator.clone()
+    };
     Simulator::start(started).await.map_err(|error| match error {
         simulator::Error::Listen { address, source } => {
             Error::Listen { what: "the simulator", address, option: "--simulator-port", source }

@@ -66,17 +66,17 @@ pub(crate) fn scoped(mut operation: Operation, scope: Scope) -> Operation {
         None => needs,
     });
     operation.security = Some(vec![SecurityRequirement::new(KEY, [scope.name()])]);
-    let refusal = routes::missing(scope);
-    let example = ExampleBuilder::new().value(Some(sorted(serde_json::to_value(&refusal).unwrap_or_default())));
-    let content = ContentBuilder::new()
-        .schema(Some(schema("Problem")))
-        .examples_from_iter([(refusal.code, example.build())])
-        .build();
+    let refusals = [routes::missing(scope), Problem::tenant_deleted()];
+    let examples = refusals.each_ref().map(|refusal| {
+        let example = sorted(serde_json::to_value(refusal).unwrap_or_default());
+        (refusal.code, ExampleBuilder::new().value(Some(example)).build())
+    });
+    let content = ContentBuilder::new().schema(Some(schema("Problem"))).examples_from_iter(examples).build();
     let response = ResponseBuilder::new()
-        .description(format!("`{}`", refusal.code))
+        .description(refusals.each_ref().map(|refusal| format!("`{}`", refusal.code)).join(", "))
         .content("application/problem+json", content)
         .build();
-    operation.responses.responses.insert(refusal.status.to_string(), response.into());
+    operation.responses.responses.insert(Code::TenantDeleted.status().to_string(), response.into());
     operation
 }
 
@@ -132,6 +132,7 @@ fn refused(code: Code, detail: &str) -> Problem {
         | Code::KeyExpired
         | Code::KeyRevoked
         | Code::ScopeMissing
+        | Code::TenantDeleted
         | Code::BodyTooLarge
         | Code::BodyNotJson
         | Code::QueryInvalid
@@ -147,6 +148,8 @@ fn refused(code: Code, detail: &str) -> Problem {
         | Code::PreconditionRequired
         | Code::PreconditionFailed
         | Code::SignatureInvalid
+        | Code::SignedRequestInvalid
+        | Code::DeletionUnknown
         | Code::HandshakeRefused
         | Code::RateLimited
         | Code::Unavailable => Problem::new(code, detail),

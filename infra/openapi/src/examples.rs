@@ -99,6 +99,23 @@ fn about_the_post(code: Code, detail: &str) -> Problem {
     }
 }
 
+/// The code of the story's deletion.
+const DELETION: &str = "del_5b2f7c1e9a084d3f8c6e21d0b7a94f13";
+
+pub(crate) fn data_deletion() -> Value {
+    let url = format!("https://a1b2c3d4e5.execute-api.us-east-1.amazonaws.com/v1/deletions/{DELETION}");
+    json!({ "url": url, "confirmation_code": DELETION })
+}
+
+pub(crate) fn deletion() -> Value {
+    json!({
+        "confirmation_code": DELETION,
+        "state": "done",
+        "requested_at": "2026-11-21T10:00:00Z",
+        "done_at": "2026-11-21T10:00:04Z",
+    })
+}
+
 pub(crate) fn new_sessions() -> [(&'static str, Value); 3] {
     let return_url = "https://app.example.com/settings/connections";
     [

@@ -116,7 +116,11 @@ impl Aws {
             }
             self.remember_grants(&request).await;
         }
-        if operation == "Query" { self.lagging(&request, response) } else { response }
+        match operation.as_str() {
+            "Query" => self.lagging(&request, response),
+            "BatchGetItem" => self.stale_batch(&request, response),
+            _ => response,
+        }
     }
 
     /// Keeps the versions of the grants that a transaction was about, as they stand then: one that arrives a second time is
@@ -175,6 +179,25 @@ impl Aws {
         drop(rows);
         let answer = row.map_or_else(|| json!({}), |row| json!({ "Item": row }));
         Some(http::Response::new(Bytes::from(answer.to_string())))
+    }
+
+    /// What a lagging replica answers to an eventually consistent read of several rows.
+    fn stale_batch(&self, request: &Value, response: http::Response<Bytes>) -> http::Response<Bytes> {
+        let eventual = request
+            .pointer("/RequestItems/State")
+            .filter(|wanted| wanted.get("ConsistentRead").and_then(Value::as_bool) != Some(true));
+        let keys = eventual.and_then(|wanted| wanted.get("Keys")?.as_array());
+        let Some(keys) = keys.filter(|_| self.plane.mishap(Mishap::StaleRead)) else { return response };
+        let at = self.time.now_ms().saturating_sub(self.plane.chance(LAG));
+        let rows = self.rows();
+        let as_of = |key: &Value| {
+            let versions = rows.get(&key_of(key)?)?;
+            versions.iter().rev().find(|(since, _)| *since <= at).and_then(|(_, row)| row.clone())
+        };
+        let found: Vec<Value> = keys.iter().filter_map(as_of).collect();
+        drop(rows);
+        let answer = json!({ "Responses": { "State": found }, "UnprocessedKeys": {} });
+        http::Response::new(Bytes::from(answer.to_string()))
     }
 
     /// An index query without what was written a moment ago.

@@ -23,6 +23,9 @@ struct Arguments {
     /// Where a `signed_request` goes when a person removes the app.
     #[arg(long)]
     deauthorize_url: Option<String>,
+    /// Where a `signed_request` goes when a person wants their data to be deleted.
+    #[arg(long)]
+    data_deletion_url: Option<String>,
     /// Decides every id, token and die.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -58,6 +61,7 @@ async fn start(arguments: Arguments) -> Result<Simulator, Error> {
         seed: arguments.seed,
         webhook_url: arguments.webhook_url,
         deauthorize_url: arguments.deauthorize_url,
+        data_deletion_url: arguments.data_deletion_url,
         require_proof: arguments.require_proof,
         ..Options::default()
     })

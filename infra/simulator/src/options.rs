@@ -15,6 +15,8 @@ pub struct Options {
     pub webhook_url: Option<String>,
     /// Where a `signed_request` goes when a person removes the app.
     pub deauthorize_url: Option<String>,
+    /// Where a `signed_request` goes when a person wants what we hold of them to be deleted.
+    pub data_deletion_url: Option<String>,
     /// The time.
     pub clock: Clock,
     /// Refuse parameters that the published contract does not list.
@@ -34,6 +36,7 @@ impl Default for Options {
             seed: 1,
             webhook_url: None,
             deauthorize_url: None,
+            data_deletion_url: None,
             clock: Clock::System,
             strict: true,
             require_proof: false,

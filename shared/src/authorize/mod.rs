@@ -17,7 +17,7 @@ mod tenants;
 mod text;
 
 pub use keys::{IssuedKey, KeyState, ListedKey, NewKey, Revoked, Rotated, create_key, keys, revoke_key, rotate_key};
-pub use tenants::{create_tenant, set_own_apps, set_return_urls, tenant_by_id};
+pub use tenants::{create_tenant, delete_tenant, set_own_apps, set_return_urls, tenant_by_id};
 
 use crate::{
     clock::Clock,
@@ -63,9 +63,9 @@ impl Authorizer {
     }
 
     /// Who the value of an `Authorization` header speaks for, or why for nobody: [`Code::KeyUnknown`],
-    /// [`Code::KeyExpired`] or [`Code::KeyRevoked`].
+    /// [`Code::KeyExpired`], [`Code::KeyRevoked`] or [`Code::TenantDeleted`].
     ///
-    /// The answer depends on nothing but the header and the key's row, which is read as it stands at this moment: API Gateway
+    /// The answer depends on nothing but the header and the rows of key and tenant, which are read as they stand at this moment: API Gateway
     /// remembers the answer for all routes, and a key that was revoked must not be known anew.
     ///
     /// # Errors
@@ -74,10 +74,15 @@ impl Authorizer {
         let Some((tenant, id, secret)) = text::bearer(authorization).and_then(text::parse) else {
             return Ok(Err(Code::KeyUnknown));
         };
-        let Some(row) = self.store.key(tenant, id).await? else { return Ok(Err(Code::KeyUnknown)) };
+        // Side by side: the caller waits for both. Nobody is known of a tenant that is deleted, whatever keys are left of it.
+        let (row, deleted) = tokio::join!(self.store.key(tenant, id), self.store.is_deleted(Tenant::verified(tenant)));
+        let Some(row) = row? else { return Ok(Err(Code::KeyUnknown)) };
         // The secret first: whoever does not have it learns nothing about the key.
         if constant_time::verify_slices_are_equal(text::hash(secret).as_bytes(), row.secret_hash.as_bytes()).is_err() {
             return Ok(Err(Code::KeyUnknown));
+        }
+        if deleted? {
+            return Ok(Err(Code::TenantDeleted));
         }
         let now = self.clock.now();
         match KeyState::of(&row, now) {

@@ -6,9 +6,9 @@ use jiff::Timestamp;
 
 use crate::{
     connect::ReturnUrls,
-    ids::TenantId,
+    ids::{DeletionCode, TenantId},
     platform::Platform,
-    store::{Actor, AuditAction, AuditEntry, Change, Store, StoreError, TenantRow},
+    store::{Actor, AuditAction, AuditEntry, Change, Marked, Store, StoreError, TenantRow},
     tenant::Tenant,
 };
 
@@ -29,6 +29,7 @@ pub async fn create_tenant(
         created_at: now,
         return_urls: return_urls.as_slice().to_vec(),
         own_apps: Vec::new(),
+        deletion: None,
     };
     let entry = AuditEntry::new(now, by, AuditAction::TenantCreated, row.id).with("name", name);
     let entry = if row.return_urls.is_empty() { entry } else { entry.with("return_urls", return_urls) };
@@ -72,7 +73,26 @@ pub async fn set_own_apps(
     store.set_own_apps(tenant, &platforms, &entry).await
 }
 
-/// The tenant with this id, if there is one, for an operator.
+/// Marks a tenant as deleted, for an operator: from now on nothing is accepted from it, and what there is of it goes
+/// ([`crate::offboarding`]). A repetition changes nothing and says how far it has come. `None` if there is no such tenant.
+///
+/// As with [`tenant_by_id`], nothing proves that the caller may do this but their rights to the table.
+///
+/// # Errors
+/// The store did not answer; the tenant may be marked.
+pub async fn delete_tenant(
+    store: &Store,
+    id: TenantId,
+    by: Actor,
+    now: Timestamp,
+) -> Result<Option<(Tenant, Marked)>, StoreError> {
+    let code = DeletionCode::drawn();
+    let entry = AuditEntry::new(now, by, AuditAction::TenantDeleted, id).with("confirmation_code", code);
+    let tenant = Tenant::verified(id);
+    Ok(store.mark_deleted(tenant, code, now, &entry).await?.map(|marked| (tenant, marked)))
+}
+
+/// The tenant with this id, if there is one that is not deleted, for an operator.
 ///
 /// Nothing proves that the caller may act for it but the caller's rights to the table. So no function may call this, and
 /// clippy sees to it (`disallowed-methods`).
@@ -81,5 +101,5 @@ pub async fn set_own_apps(
 /// The store did not answer.
 pub async fn tenant_by_id(store: &Store, id: TenantId) -> Result<Option<Tenant>, StoreError> {
     let tenant = Tenant::verified(id);
-    Ok(store.tenant(tenant).await?.map(|_| tenant))
+    Ok(store.tenant(tenant).await?.filter(|row| row.deletion.is_none()).map(|_| tenant))
 }

@@ -51,6 +51,8 @@ pub(super) enum Refused {
     Exchange,
     /// The grant is another account's than the connection to renew.
     OtherAccount,
+    /// The tenant is deleted, or is being deleted.
+    TenantDeleted,
     /// Our app at the platform is misconfigured.
     Misconfigured,
     /// Something of ours did not answer.
@@ -64,6 +66,7 @@ impl Refused {
             Self::Platform => "platform_error",
             Self::Exchange => "exchange_failed",
             Self::OtherAccount => "other_account",
+            Self::TenantDeleted => "tenant_deleted",
             Self::Misconfigured => "app_misconfigured",
             Self::Unavailable => "unavailable",
         }

@@ -14,7 +14,7 @@ use crate::{
     ids::ConnectionId,
     platform::AppOwner,
     secret::AccessToken,
-    store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination, Session},
+    store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination, Session, StoreError},
     telemetry::Chain,
     tenant::Tenant,
     vault::Expected,
@@ -25,6 +25,9 @@ impl ConnectFlow {
     pub(super) async fn keep(&self, session: &Session, grant: Grant) -> Result<Made, Refused> {
         let tenant = owner(session);
         let now = self.clock.now();
+        if self.store.is_deleted(tenant).await.map_err(|error| unavailable(&error))? {
+            return Err(Refused::TenantDeleted);
+        }
         let earlier = self.earlier(tenant, session, &grant).await?;
         let id = earlier.as_ref().map_or_else(ConnectionId::new, |earlier| earlier.id);
         let action = if earlier.is_some() { AuditAction::Reconnected } else { AuditAction::Connected };
@@ -71,18 +74,14 @@ impl ConnectFlow {
     /// The connection that this grant renews: the one that was named, if it is the same account's; else one of the same
     /// account that the tenant has already.
     async fn earlier(&self, tenant: Tenant, session: &Session, grant: &Grant) -> Result<Option<Connection>, Refused> {
-        let unavailable = |error: crate::store::StoreError| {
-            tracing::error!(error = %Chain(&error), "the store did not answer");
-            Refused::Unavailable
-        };
         if let Some(id) = session.reconnect {
-            let named = self.store.connection(tenant, id).await.map_err(unavailable)?;
+            let named = self.store.connection(tenant, id).await.map_err(|error| unavailable(&error))?;
             return match named {
                 Some(named) if is_of(&named, session, grant) => Ok(Some(named)),
                 Some(_) | None => Err(Refused::OtherAccount),
             };
         }
-        let all = self.store.connections(tenant).await.map_err(unavailable)?;
+        let all = self.store.connections(tenant).await.map_err(|error| unavailable(&error))?;
         Ok(all.into_iter().find(|one| is_of(one, session, grant)))
     }
 }
@@ -103,6 +102,11 @@ fn entry(session: &Session, action: AuditAction, connection: &Connection, now: T
 /// Whether a connection is of the account that this grant is of. Platforms know one person under another id with each app.
 fn is_of(connection: &Connection, session: &Session, grant: &Grant) -> bool {
     connection.account == grant.account && connection.platform == session.platform && connection.app == session.app
+}
+
+fn unavailable(error: &StoreError) -> Refused {
+    tracing::error!(error = %Chain(error), "the store did not answer");
+    Refused::Unavailable
 }
 
 fn connection(

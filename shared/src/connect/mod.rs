@@ -110,7 +110,10 @@ impl ConnectFlow {
     async fn begin(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
         let wanted: NewSession = request.json()?;
-        let tenant = self.store.tenant(caller.tenant).await.map_err(store_failed)?;
+        let tenant = self.store.latest_tenant(caller.tenant).await.map_err(store_failed)?;
+        if tenant.as_ref().is_some_and(|tenant| tenant.deletion.is_some()) {
+            return Err(Problem::tenant_deleted());
+        }
         let listed = tenant.as_ref().map_or(&[][..], |tenant| tenant.return_urls.as_slice());
         let mut faults = Vec::new();
         faults.extend(return_urls::fault(listed, &wanted.return_url, self.allow_loopback));

@@ -282,6 +282,31 @@ pub struct WebhookDelivery<'a> {
     pub body: &'a [u8],
 }
 
+/// What a platform told about a person with a signed request: that they have removed our app, or want to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SignedRequest {
+    /// The platform's id of the person, as our app knows them.
+    pub account: String,
+    /// When it was signed, in whole seconds.
+    pub issued_at: Option<Timestamp>,
+    /// The request itself: the same one comes out the same, and nobody else can make it.
+    pub text: String,
+}
+
+/// Why a signed request is not acted upon.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum SignedRequestError {
+    /// It cannot be read.
+    #[error("{0}")]
+    Malformed(&'static str),
+    /// The platform has not signed it.
+    #[error("the platform has not signed it")]
+    NotSigned,
+    /// The platform has no such thing.
+    #[error("the platform has no signed requests")]
+    Unsupported,
+}
+
 /// A platform, as pure functions. One compliance suite runs against every implementation.
 pub trait Connector: Send + Sync {
     /// Which platform this is.
@@ -370,6 +395,14 @@ pub trait Connector: Send + Sync {
 
     /// Whether the delivery comes from the platform, by any current or previous secret, in constant time.
     fn validate_webhook_signature(&self, app: &AppCredentials, delivery: WebhookDelivery<'_>) -> bool;
+
+    /// Checks and reads the body of a signed request, by any current or previous secret, in constant time.
+    ///
+    /// # Errors
+    /// It is none, or this platform has none.
+    fn signed_request(&self, _app: &AppCredentials, _body: &[u8]) -> Result<SignedRequest, SignedRequestError> {
+        Err(SignedRequestError::Unsupported)
+    }
 
     /// Reads a verified delivery; one delivery may hold many events, and unknown ones are kept.
     ///

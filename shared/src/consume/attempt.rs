@@ -1,13 +1,10 @@
 //! One attempt: plan, claim, publish, settle.
 
 use jiff::{SignedDuration, Timestamp};
-use tokio::time::Instant;
 use uuid::Uuid;
 
 pub(crate) use super::renewal::GrantKey;
-use super::{
-    Consumer, LEASE_MARGIN, Verdict, Work, backoff, hold, pace::BELIEVED, read_back::interrupted, renewal::AfterRefusal,
-};
+use super::{Consumer, Verdict, Work, backoff, hold, pace::BELIEVED, read_back::interrupted, renewal::AfterRefusal};
 use crate::{
     apps::Refreshed,
     clock::Clock,
@@ -118,15 +115,13 @@ impl Consumer {
         now: Timestamp,
         intent: Option<&Intent>,
     ) -> Result<Claim, StoreError> {
-        let alive = work.deadline.killed.saturating_duration_since(Instant::now());
-        let lease = SignedDuration::try_from(alive).unwrap_or(SignedDuration::ZERO).saturating_add(LEASE_MARGIN);
         let request = ClaimRequest {
             post: work.post,
             target: work.job.target,
             spec: work.spec,
             owner,
             now,
-            lease_until: now.saturating_add(lease).unwrap_or(now),
+            lease_until: work.lease_until,
             intent,
         };
         self.store.claim(work.tenant, &request).await

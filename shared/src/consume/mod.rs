@@ -5,7 +5,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use tokio::{task::JoinSet, time::Instant};
 use tracing::Instrument;
 
@@ -28,7 +28,7 @@ use crate::{
     defect::Defect,
     post::{Post, TargetSpec},
     queue::{self, DeadLetters, Job, MessageError, Queue},
-    store::{Store, StoreError},
+    store::{PostOfJob, Store, StoreError},
     telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
     vault::Vault,
@@ -96,6 +96,9 @@ struct Work<'a> {
     post: &'a Post,
     spec: &'a TargetSpec,
     deadline: Deadline,
+    /// Until when a claim may hold. It is counted from when the tenant was seen not to be deleted: a process that stood still
+    /// between that and its claim has none, so nothing goes out for a tenant that was deleted meanwhile.
+    lease_until: Timestamp,
     /// The fence of the failed claim, if this is a dead letter that was moved back into the queue.
     dead: Option<u64>,
 }
@@ -204,10 +207,15 @@ impl Consumer {
         let tenant = Tenant::verified(job.tenant);
         let span = tracing::info_span!("job", tenant = %job.tenant, post = %job.post, target = %job.target);
         async {
-            match self.store.post(tenant, job.post, false).await {
-                Ok(Some(post)) => self.of_post(tenant, job, &post, message, deadline).await,
-                Ok(None) if let Some(wait) = wait_for_post(message.receives) => Verdict::Return(wait),
-                Ok(None) => {
+            let lease_until = self.lease_until(deadline);
+            match self.store.post_of_job(tenant, job.post).await {
+                Ok(PostOfJob::Found(post)) => self.of_post((tenant, lease_until), job, &post, message, deadline).await,
+                Ok(PostOfJob::TenantDeleted) => {
+                    tracing::info!("a job of a deleted tenant is dropped");
+                    Verdict::Done
+                }
+                Ok(PostOfJob::Missing) if let Some(wait) = wait_for_post(message.receives) => Verdict::Return(wait),
+                Ok(PostOfJob::Missing) => {
                     tracing::warn!("a job without a post is dropped");
                     Verdict::Done
                 }
@@ -218,7 +226,22 @@ impl Consumer {
         .await
     }
 
-    async fn of_post(&self, tenant: Tenant, job: Job, post: &Post, message: &Message, deadline: Deadline) -> Verdict {
+    /// How long a claim holds: as long as this function may live, and a little longer.
+    fn lease_until(&self, deadline: Deadline) -> Timestamp {
+        let now = self.clock.now();
+        let alive = deadline.killed.saturating_duration_since(Instant::now());
+        let lease = SignedDuration::try_from(alive).unwrap_or(SignedDuration::ZERO).saturating_add(LEASE_MARGIN);
+        now.saturating_add(lease).unwrap_or(now)
+    }
+
+    async fn of_post(
+        &self,
+        (tenant, lease_until): (Tenant, Timestamp),
+        job: Job,
+        post: &Post,
+        message: &Message,
+        deadline: Deadline,
+    ) -> Verdict {
         if job.version < post.version {
             return Verdict::Done;
         }
@@ -237,7 +260,7 @@ impl Consumer {
             tracing::error!("a job names a target that its post does not have");
             return Verdict::Done;
         };
-        let work = Work { tenant, job, post, spec, deadline, dead: queue::dead_fence(&message.body) };
+        let work = Work { tenant, job, post, spec, deadline, lease_until, dead: queue::dead_fence(&message.body) };
         match self.work(&work).await {
             Ok(verdict) => verdict,
             Err(_) if Defect::AcknowledgesWithoutRecord.is_present() => Verdict::Done,

@@ -23,11 +23,11 @@ pub const TENANT: &str = "tenant";
 pub const KEY: &str = "key";
 /// See [`TENANT`]: what the key may do, with spaces in between.
 pub const SCOPES: &str = "scopes";
-/// Why nobody is known, if so: the code of an unknown, ended or revoked key.
+/// Why nobody is known, if so: the code of an unknown, ended or revoked key, or of a deleted tenant.
 pub const REFUSAL: &str = "refusal";
 
 /// Why a key may be refused.
-const REFUSALS: [Code; 3] = [Code::KeyUnknown, Code::KeyExpired, Code::KeyRevoked];
+const REFUSALS: [Code; 4] = [Code::KeyUnknown, Code::KeyExpired, Code::KeyRevoked, Code::TenantDeleted];
 
 /// The answer as API Gateway wants it.
 #[derive(Debug, Serialize, PartialEq, Eq)]

@@ -66,9 +66,12 @@ impl Request {
     /// Who calls.
     ///
     /// # Errors
-    /// 401: the key is missing, unknown, over or revoked; 503 if nobody can tell what it may do.
+    /// 401: the key is missing, unknown, over or revoked; 403: its tenant is deleted; 503 if nobody can tell what it may do.
     pub fn caller(&self) -> Result<Caller, Problem> {
         self.caller.map_err(|code| {
+            if code == Code::TenantDeleted {
+                return Problem::tenant_deleted();
+            }
             let detail = if code == Code::Unavailable {
                 "postd is just being updated, and does not know yet what this key may do; try again in a minute."
             } else {

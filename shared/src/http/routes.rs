@@ -20,7 +20,7 @@ pub enum Access {
 pub const DEFAULT: &str = "$default";
 
 /// Every route, as the template names it.
-pub const ROUTES: [(&str, Access); 20] = [
+pub const ROUTES: [(&str, Access); 22] = [
     ("POST /v1/posts", Access::Key(Scope::PostsWrite)),
     ("POST /v1/posts/bulk", Access::Key(Scope::PostsWrite)),
     // Keeps nothing, but answers what only those need to know who publish.
@@ -37,11 +37,13 @@ pub const ROUTES: [(&str, Access); 20] = [
     ("GET /v1/connections", Access::Key(Scope::ConnectionsRead)),
     ("GET /v1/connections/{connection}", Access::Key(Scope::ConnectionsRead)),
     ("GET /v1/connect/{session}", Access::Public),
+    ("GET /v1/deletions/{deletion}", Access::Public),
     ("GET /v1/oauth/{platform}/callback", Access::Public),
     ("GET /health", Access::Public),
     ("GET /health/queue", Access::Public),
     ("GET /webhooks/{platform}", Access::Public),
     ("POST /webhooks/{platform}", Access::Public),
+    ("POST /webhooks/{platform}/{hook}", Access::Public),
 ];
 
 /// Who may use `route`; `None` if there is no such route.

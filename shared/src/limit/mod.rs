@@ -45,6 +45,7 @@ const BULK: &str = "POST /v1/posts/bulk";
 const OAUTH_START: &str = "GET /v1/connect/{session}";
 const OAUTH_CALLBACK: &str = "GET /v1/oauth/{platform}/callback";
 const DELIVERY: &str = "POST /webhooks/{platform}";
+const CALLBACK: &str = "POST /webhooks/{platform}/{hook}";
 
 /// Who shares a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -198,7 +199,7 @@ impl Limiter {
     pub async fn admit(&self, request: &Request, source: Option<IpAddr>) -> Verdict {
         // A platform sends from few addresses for all its users, and what it sends is signed.
         let internal = source.is_some_and(|source| self.limits.internal.iter().any(|network| network.contains(source)));
-        if internal || request.route == DELIVERY {
+        if internal || [DELIVERY, CALLBACK].contains(&request.route.as_str()) {
             return Verdict::Exempt;
         }
         let Some(scope) = Scope::of(request, source) else {

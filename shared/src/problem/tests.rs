@@ -9,13 +9,14 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 35] = [
+const FAMILIES: [&str; 36] = [
     "app",
     "attempts",
     "body",
     "connection",
     "dead_letter",
     "dead_letters",
+    "deletion",
     "destination",
     "end_user",
     "facebook",

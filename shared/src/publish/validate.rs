@@ -53,13 +53,17 @@ pub(super) fn size(wanted: &NewPost) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Reads every connection once, however often it is named.
+/// Reads every connection once, however often it is named. What a deleted tenant wants is refused.
 pub(super) async fn connections(
     store: &Store,
     tenant: Tenant,
     named: BTreeSet<ConnectionId>,
 ) -> Result<Connections, Problem> {
-    let found = store.connections_by_id(tenant, named.into_iter()).await.map_err(unavailable)?;
+    if named.is_empty() {
+        return Ok(Connections::new());
+    }
+    let found = store.connections_of_post(tenant, named.into_iter()).await.map_err(unavailable)?;
+    let found = found.ok_or_else(Problem::tenant_deleted)?;
     Ok(found.into_iter().map(|connection| (connection.id, connection)).collect())
 }
 

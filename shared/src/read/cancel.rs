@@ -13,8 +13,8 @@ const TRIES: u32 = 3;
 
 impl Reader {
     pub(super) async fn cancel(&self, request: &Request) -> Result<Response, Problem> {
-        request.caller()?;
         request.only_queries(&[])?;
+        self.alive(request).await?;
         let mut tries = 1;
         loop {
             let summary = self.summary(request).await?;

@@ -6,12 +6,14 @@ use serde::Serialize;
 
 mod cancel;
 mod dead_letters;
+mod deletions;
 mod health;
 mod listing;
 mod resolve;
 mod timeline;
 
 pub use dead_letters::{DeadLetterView, DeadLettersView};
+pub use deletions::{DeletionState, DeletionView};
 pub use health::{ComponentView, HealthView, QueueHealthView};
 pub use listing::PostsView;
 pub use resolve::Resolution;
@@ -69,10 +71,20 @@ impl Reader {
             "GET /v1/connections" => self.connections(&request).await,
             "GET /v1/connections/{connection}" => self.connection(&request).await,
             "GET /v1/dead-letters" => self.dead_letters(&request).await,
+            "GET /v1/deletions/{deletion}" => self.deletion(&request).await,
             "GET /health" => Ok(Box::pin(self.health()).await),
             "GET /health/queue" => self.queue_health().await,
             _ => Err(nothing_there(&request)),
         }
+    }
+
+    /// Refuses to change anything of a deleted tenant.
+    async fn alive(&self, request: &Request) -> Result<(), Problem> {
+        let caller = request.caller()?;
+        if self.store.is_deleted(caller.tenant).await.map_err(store_failed)? {
+            return Err(Problem::tenant_deleted());
+        }
+        Ok(())
     }
 
     async fn post(&self, request: &Request) -> Result<Response, Problem> {
@@ -128,11 +140,12 @@ fn nothing_there(request: &Request) -> Problem {
         ["v1", "posts", "bulk" | "validate"]
         | ["v1", "connect", "sessions"]
         | ["v1", "posts", _, "targets", _, "resolve"]
-        | ["v1", "dead-letters", "redrive"] => "POST",
+        | ["v1", "dead-letters", "redrive"]
+        | ["webhooks", _, _] => "POST",
         ["v1", "posts", _] => "GET, PATCH, DELETE",
         ["v1", "posts", _, "timeline"]
         | ["v1", "connections" | "dead-letters"]
-        | ["v1", "connections" | "connect", _]
+        | ["v1", "connections" | "connect" | "deletions", _]
         | ["v1", "oauth", _, "callback"]
         | ["health"]
         | ["health", "queue"] => "GET",

@@ -39,6 +39,7 @@ impl Reader {
     pub(super) async fn resolve(&self, request: &Request) -> Result<Response, Problem> {
         let caller = request.caller()?;
         request.only_queries(&[])?;
+        self.alive(request).await?;
         let summary = self.summary(request).await?;
         let target: TargetId = request.parameter("target", Code::TargetUnknown)?;
         if summary.post.target(target).is_none() {

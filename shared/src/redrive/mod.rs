@@ -83,6 +83,9 @@ impl Redriver {
         let ends = Instant::now() + time_left.saturating_sub(ANSWER_TAKES);
         let caller = request.caller()?;
         request.only_queries(&[])?;
+        if self.store.is_deleted(caller.tenant).await.map_err(store_failed)? {
+            return Err(Problem::tenant_deleted());
+        }
         let now = self.now();
         let wanted = Wanted::of(request.json()?, now).map_err(Problem::invalid)?;
         // What matches is looked for in a third of the time at most: the rest is for the platforms.

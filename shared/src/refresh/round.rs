@@ -85,6 +85,9 @@ impl Round {
     }
 
     async fn one(&self, tenant: Tenant, connection: &Connection) -> Result<Ended, StoreError> {
+        if self.health.store.is_deleted(tenant).await? {
+            return Ok(Ended::Checked);
+        }
         if connection.renews && connection.state != ConnectionState::Disconnected {
             return self.renew(tenant, connection).await;
         }

@@ -14,7 +14,7 @@ use jiff::{Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use uuid::{NoContext, Uuid};
 
-use super::{Item, NOT_THERE, Store, StoreError, from_row, keys, text, to_row, unavailable};
+use super::{AuditEnd, Item, NOT_THERE, Store, StoreError, from_row, keys, text, to_row, unavailable};
 use crate::{
     connector::canonical::{canonical, sha256_hex},
     ids::{KeyId, TenantId},
@@ -75,6 +75,10 @@ pub enum AuditAction {
     KeyRotated,
     /// An API key was taken back.
     KeyRevoked,
+    /// A person had the platform ask us to delete what we hold of them.
+    DataDeleted,
+    /// A tenant was marked as deleted.
+    TenantDeleted,
 }
 
 impl AuditAction {
@@ -93,6 +97,8 @@ impl AuditAction {
             Self::KeyCreated => "key.created",
             Self::KeyRotated => "key.rotated",
             Self::KeyRevoked => "key.revoked",
+            Self::DataDeleted => "connection.data_deleted",
+            Self::TenantDeleted => "tenant.deleted",
         }
     }
 }
@@ -359,6 +365,12 @@ impl Store {
         };
         records.sort_by_key(|record| record.sequence);
         Ok(records)
+    }
+
+    /// Where the chain of a tenant ends; `None` if it has no entry.
+    pub(super) async fn audit_end(&self, tenant: Tenant) -> Result<Option<AuditEnd>, StoreError> {
+        let head = self.audit_head(tenant).await?;
+        Ok(head.map(|head| AuditEnd { entries: head.sequence, hash: head.hash }))
     }
 
     /// The entries of all months that `head` knows, in order.

@@ -173,6 +173,19 @@ impl Store {
         item.map(|item| from_row("connection", item)).transpose()
     }
 
+    /// One connection, whatever was written a moment ago.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn connection_as_of_now(
+        &self,
+        tenant: Tenant,
+        id: ConnectionId,
+    ) -> Result<Option<Connection>, StoreError> {
+        let item = self.get("read a connection", keys::tenant(tenant), keys::connection(id), true).await?;
+        item.map(|item| from_row("connection", item)).transpose()
+    }
+
     /// Those of `ids` that there are.
     ///
     /// # Errors

@@ -4,7 +4,11 @@ use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use serde::{Deserialize, Serialize};
 
 use super::{AuditEntry, Change, Store, StoreError, from_row, keys, text, time_to_live, to_row};
-use crate::{ids::ConnectionId, platform::Platform, tenant::Tenant};
+use crate::{
+    ids::{ConnectionId, DeletionCode},
+    platform::Platform,
+    tenant::Tenant,
+};
 
 /// How long deliveries are kept; longer than any platform repeats one (F74).
 const KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
@@ -18,6 +22,31 @@ pub enum Receipt {
     Repeated,
 }
 
+/// That a person has withdrawn from our app, as the platform told it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Withdrawal {
+    /// How far.
+    pub kind: WithdrawalKind,
+    /// The platform's id of the person.
+    pub account: String,
+    /// A login after this has the last word.
+    #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
+    pub seen_at: Timestamp,
+    /// Under which the person may ask what became of it, if anything is to be deleted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub code: Option<DeletionCode>,
+}
+
+/// How far a person withdraws.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum WithdrawalKind {
+    /// They have removed our app.
+    Deauthorized,
+    /// They want us to delete what we hold of them.
+    DataDeletion,
+}
+
 /// A verified delivery, with its raw body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookEvent {
@@ -28,6 +57,9 @@ pub struct HookEvent {
     /// When it came.
     #[serde(with = "jiff::fmt::serde::timestamp::millisecond::required")]
     pub received_at: Timestamp,
+    /// What it says, if it came as a signed request; then there is no body.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub withdrawal: Option<Withdrawal>,
 }
 
 impl HookEvent {
@@ -57,6 +89,15 @@ impl Store {
     pub async fn hook(&self, platform: Platform, day: &str, key: &str) -> Result<Option<HookEvent>, StoreError> {
         let item = self.get("read a webhook", keys::hook(platform, day), key.to_owned(), true).await?;
         item.map(|item| from_row("webhook", item)).transpose()
+    }
+
+    /// Removes a stored delivery that speaks of a person who wants to be forgotten.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn delete_hook(&self, platform: Platform, day: &str, key: &str) -> Result<(), StoreError> {
+        let row = super::RowKey::new(keys::hook(platform, day), key);
+        self.delete_many("remove a webhook", vec![row]).await
     }
 
     /// Records what a delivery meant for one connection, once; and with it, in one write, what the audit is to say of it.

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use crate::{
-    ids::{ConnectionId, KeyId, PostId, TargetId},
+    ids::{ConnectionId, DeletionCode, KeyId, PostId, TargetId},
     platform::Platform,
     tenant::Tenant,
 };
@@ -23,6 +23,7 @@ pub(super) const ACCEPTED: &str = "ACCEPTED";
 pub(super) const EDIT_PREFIX: &str = "EDIT#";
 pub(super) const SAID: &str = "SAID";
 pub(super) const SESSION: &str = "SESSION";
+pub(super) const STATUS: &str = "STATUS";
 pub(super) const CONNECTION_PREFIX: &str = "CONN#";
 
 pub(super) const KEY_PREFIX: &str = "KEY#";
@@ -90,6 +91,11 @@ pub(super) fn rate(scope: &str) -> String {
     format!("RATE#{scope}")
 }
 
+/// What has been counted of one tenant; the limiter spells its scope in the same way.
+pub(super) fn tenant_rate(tenant: Tenant) -> String {
+    rate(&format!("tenant#{}", tenant.id()))
+}
+
 pub(super) fn window(begins: Timestamp) -> String {
     begins.as_second().to_string()
 }
@@ -148,6 +154,14 @@ pub(super) fn due_tokens(connection: ConnectionId) -> String {
 
 pub(super) fn due_tokens_shard(shard: u8) -> String {
     format!("DUE#tokens#{shard}")
+}
+
+/// The shard of the `due` index for tenants whose deletion is under way: there are few.
+pub(super) const DUE_DELETIONS: &str = "DUE#deletions#0";
+
+/// What may be told of a deletion to whoever knows its code.
+pub(super) fn deletion(code: DeletionCode) -> String {
+    format!("DELETION#{code}")
 }
 
 /// Sorts an index by time; `then` only keeps entries of one millisecond apart.

@@ -82,7 +82,7 @@ impl Store {
         for Batch { mut writes, named } in batches {
             writes.push(with_each.clone());
             writes.push(self.more_destinations(tenant, connection, &named)?);
-            if !self.together(writes).await? {
+            if !self.together(STORE, writes).await? {
                 // Another login came in between, and has stored what it found itself; or the tenant is deleted.
                 return Ok(Connected::Stored);
             }
@@ -143,8 +143,12 @@ impl Store {
         Ok(TransactWriteItem::builder().update(update).build())
     }
 
-    /// `false` if a condition did not hold.
-    async fn together(&self, writes: Vec<TransactWriteItem>) -> Result<bool, StoreError> {
+    /// Sends a transaction; `false` if a condition did not hold.
+    pub(super) async fn together(
+        &self,
+        operation: &'static str,
+        writes: Vec<TransactWriteItem>,
+    ) -> Result<bool, StoreError> {
         for sent in 1.. {
             let outcome = self.client.transact_write_items().set_transact_items(Some(writes.clone())).send().await;
             let Err(error) = outcome else { return Ok(true) };
@@ -159,7 +163,7 @@ impl Store {
                     continue;
                 }
             }
-            return Err(unavailable(STORE)(error));
+            return Err(unavailable(operation)(error));
         }
         Ok(false)
     }

@@ -13,8 +13,8 @@ use serde::{Deserialize, Serialize};
 use url::Url;
 
 use super::{
-    AuditEntry, Change, Item, NOT_THERE, Store, StoreError, from_row, keys, millis, text, to_attribute, to_row,
-    unavailable,
+    AuditEntry, Change, Deletion, Item, NOT_THERE, Store, StoreError, from_row, keys, millis, text, to_attribute,
+    to_row, unavailable,
 };
 use crate::{
     ids::{KeyId, TenantId},
@@ -39,6 +39,9 @@ pub struct TenantRow {
     /// Where it has an app of its own, for connections from now on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub own_apps: Vec<Platform>,
+    /// Set once it is deleted. Then it has no name any more in the end, and nothing is accepted from it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub deletion: Option<Deletion>,
 }
 
 /// An API key, without its secret: of that there is only a hash.

@@ -2,7 +2,7 @@
 //!
 //! Every opening reads its row, so what is removed is closed at once, whatever data keys are still in memory somewhere.
 
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, Put};
 
 use super::{
     TABLE, Vault, VaultError,
@@ -16,6 +16,30 @@ use crate::{ids::TenantId, tenant::Tenant};
 const LOOKS: u32 = 16;
 
 impl Vault {
+    /// Marks a tenant as deleted: from now on nothing of it is sealed. What there is still opens, so that its grants can be
+    /// given back; [`Self::delete_tenant`] removes it.
+    ///
+    /// # Errors
+    /// The mark may stand; repeat it.
+    pub async fn close_tenant(&self, tenant: Tenant) -> Result<(), VaultError> {
+        let table = &self.keys.table;
+        if table.is_deleted(tenant.id()).await? {
+            return Ok(());
+        }
+        let mark = self.mark(tenant.id())?;
+        let put = table.client.put_item().table_name(&table.name).set_item(Some(mark.item));
+        put.send().await.map(|_| ()).map_err(|error| service_error(TABLE, error))
+    }
+
+    /// Deletes every token of a tenant that [is closed](Self::close_tenant), and leaves its data key. May be repeated.
+    ///
+    /// # Errors
+    /// Some may be left: repeat it.
+    pub async fn delete_tokens(&self, tenant: Tenant) -> Result<(), VaultError> {
+        let tokens = self.keys.table.sort_keys(tenant.id(), CONNECTIONS).await?;
+        self.keys.table.delete(tenant.id(), tokens, None).await
+    }
+
     /// Deletes every token of a tenant for good, and its data key last. May be repeated, and must be until it succeeds.
     ///
     /// The mark and the first 99 tokens go in one transaction. Once this has succeeded, no token of the tenant opens
@@ -51,8 +75,7 @@ impl Vault {
         if table.is_deleted(tenant).await? {
             return Ok(());
         }
-        let deleted_at = AttributeValue::S(self.keys.clock.now().to_string());
-        let mark = table.row(tenant, DELETED.to_owned()).item("deleted_at", deleted_at).build().map_err(unbuildable)?;
+        let mark = self.mark(tenant)?;
         let tokens = table.sort_keys(tenant, CONNECTIONS).await?;
         match table.delete(tenant, tokens, Some(mark.clone())).await {
             // Somebody wrote one of the tokens at the same moment. The mark alone stops them; the rest follows.
@@ -63,5 +86,11 @@ impl Vault {
             }
             outcome => outcome,
         }
+    }
+
+    fn mark(&self, tenant: TenantId) -> Result<Put, VaultError> {
+        let deleted_at = AttributeValue::S(self.keys.clock.now().to_string());
+        let mark = self.keys.table.row(tenant, DELETED.to_owned()).item("deleted_at", deleted_at);
+        mark.build().map_err(unbuildable)
     }
 }

@@ -308,6 +308,35 @@ impl Vault {
         self.keys.table.delete(tenant, rows, None).await
     }
 
+    /// The version of a connection's grant; `None` if there is none.
+    ///
+    /// # Errors
+    /// The vault did not answer, or the row cannot be read.
+    pub async fn version_of(&self, tenant: Tenant, connection: ConnectionId) -> Result<Option<u64>, VaultError> {
+        match self.version(tenant.id(), connection).await {
+            Err(VaultError::TenantDeleted) => Ok(None),
+            version => version,
+        }
+    }
+
+    /// Deletes every token of a connection, if its grant still is of this version; `false` if it is not, or is gone: a newer
+    /// login stands. Beyond 98 destinations, the tokens of the rest go after that.
+    ///
+    /// # Errors
+    /// Some may be left: repeat it.
+    pub async fn delete_grant(
+        &self,
+        tenant: Tenant,
+        connection: ConnectionId,
+        version: u64,
+    ) -> Result<bool, VaultError> {
+        let tenant = tenant.id();
+        let grant = connection_prefix(connection);
+        let mut places = self.keys.table.sort_keys(tenant, &grant).await?;
+        places.retain(|sort_key| *sort_key != grant);
+        self.keys.table.delete_at(tenant, (grant, version), places).await
+    }
+
     async fn seal(&self, row: &Row<'_>, plain: Zeroizing<Vec<u8>>) -> Result<Vec<u8>, VaultError> {
         let (wrapped, key) = self.keys.sealing(row.tenant).await?;
         envelope::seal(&key, &wrapped, row, plain)

@@ -126,6 +126,35 @@ impl Table {
     }
 }
 
+impl Table {
+    /// Deletes a grant of this version, and other rows with it; `false`, and nothing is deleted, if it has another.
+    pub(super) async fn delete_at(
+        &self,
+        tenant: TenantId,
+        (grant, version): (String, u64),
+        mut others: Vec<String>,
+    ) -> Result<bool, VaultError> {
+        let rest = others.split_off(others.len().min(TRANSACTION - 1));
+        let decisive = Delete::builder()
+            .table_name(&self.name)
+            .set_key(Some(key(tenant, grant)))
+            .condition_expression("#version = :version")
+            .expression_attribute_names("#version", "version")
+            .expression_attribute_values(":version", AttributeValue::N(version.to_string()));
+        let mut writes = vec![TransactWriteItem::builder().delete(decisive.build().map_err(unbuildable)?).build()];
+        for sort_key in others {
+            let delete = Delete::builder().table_name(&self.name).set_key(Some(key(tenant, sort_key))).build();
+            writes.push(TransactWriteItem::builder().delete(delete.map_err(unbuildable)?).build());
+        }
+        let outcome = self.client.transact_write_items().set_transact_items(Some(writes)).send().await;
+        match outcome.map_err(|error| transaction_error(error, VaultError::Conflict)) {
+            Ok(_) => self.delete(tenant, rest, None).await.map(|()| true),
+            Err(VaultError::Conflict) => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}
+
 /// The key of a row.
 pub(super) fn key(tenant: TenantId, sort_key: String) -> Item {
     [("pk", partition_key(tenant)), ("sk", sort_key)]

@@ -11,16 +11,30 @@ use crate::{
     queue::InboundMessage,
     store::{Actor, AuditAction, AuditEntry, HookEvent, LastEvent, Receipt, Store, StoreError},
     telemetry::Chain,
+    vault::{Vault, VaultError},
 };
 
 /// Understands deliveries.
 pub struct Inbound {
     /// Where deliveries and connections are.
     pub store: Store,
+    /// Where the tokens are of those who withdraw.
+    pub vault: Vault,
     /// Whose words they are.
     pub connectors: Connectors,
     /// The time.
     pub clock: Arc<dyn Clock>,
+}
+
+/// Why a delivery comes back.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum InboundError {
+    /// The table `State` did not answer.
+    #[error("what a delivery means could not be recorded")]
+    Store(#[from] StoreError),
+    /// The vault did not answer.
+    #[error("the tokens of a person who withdraws could not be deleted")]
+    Vault(#[from] VaultError),
 }
 
 impl Inbound {
@@ -37,19 +51,22 @@ impl Inbound {
                 }
             };
             if let Err(error) = outcome {
-                tracing::error!(message_id = %record.id, error = %Chain(&error), "the store did not answer; it comes back");
+                tracing::error!(message_id = %record.id, error = %Chain(&error), "a delivery was not worked on; it comes back");
                 returned.push(record.id);
             }
         }
         returned
     }
 
-    async fn message(&self, message: &InboundMessage) -> Result<(), StoreError> {
+    async fn message(&self, message: &InboundMessage) -> Result<(), InboundError> {
         let platform = message.platform;
         let Some(delivery) = self.store.hook(platform, &message.day.to_string(), &message.event).await? else {
             tracing::warn!(%platform, "a message names a delivery that is not stored");
             return Ok(());
         };
+        if let Some(withdrawal) = &delivery.withdrawal {
+            return self.withdraw(message, &delivery, withdrawal).await;
+        }
         let events = match self.connectors.of(platform).parse_webhook_event(delivery.body.as_bytes()) {
             Ok(events) => events,
             Err(error) => {
@@ -74,6 +91,9 @@ impl Inbound {
         let last =
             LastEvent { kind: kind.to_owned(), remote_id: remote_id.cloned(), received_at: delivery.received_at };
         for (tenant, connection) in self.store.connections_at(platform, &event.account).await? {
+            if self.store.is_deleted(tenant).await? {
+                continue;
+            }
             // Every write here may be made twice, so that a crash between two of them loses neither.
             self.store.set_last_event(tenant, connection, &last).await?;
             let mut entry = None;
@@ -96,7 +116,7 @@ impl Inbound {
     }
 }
 
-fn revoked() -> Refusal {
+pub(super) fn revoked() -> Refusal {
     Refusal {
         code: "connection.revoked".into(),
         message: "The platform says that the permission was withdrawn: connect the account again.".into(),

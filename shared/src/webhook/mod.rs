@@ -1,7 +1,10 @@
 //! What the platforms tell us: verified over the raw bytes, stored, queued and answered at once; understood later.
 
+mod callback;
 mod inbound;
 mod receive;
+mod withdrawal;
 
+pub use callback::DataDeletionView;
 pub use inbound::Inbound;
 pub use receive::Receiver;

@@ -43,6 +43,7 @@ impl Receiver {
         let platform: Platform = request.parameter("platform", Code::PlatformUnknown)?;
         match request.route.as_str() {
             "GET /webhooks/{platform}" => self.handshake(platform, &request).await,
+            "POST /webhooks/{platform}/{hook}" => self.callback(platform, &request).await,
             "POST /webhooks/{platform}" => self.delivery(platform, &request).await,
             _ => Err(Problem::new(Code::RouteUnknown, "This function does not know the route.")),
         }
@@ -86,7 +87,7 @@ impl Receiver {
         // Signed bodies are text: Meta escapes everything else. What is not, is stored as far as it can be read.
         let body = String::from_utf8_lossy(&request.body).into_owned();
         let key = HEXLOWER.encode(digest::digest(&digest::SHA256, &request.body).as_ref());
-        let event = HookEvent { key, body, received_at: self.clock.now() };
+        let event = HookEvent { key, body, received_at: self.clock.now(), withdrawal: None };
         let receipt = self.store.put_hook(platform, &event).await.map_err(|error| unavailable(&error))?;
         // A repeat is queued again: the first time may have died between the store and the queue. Recording is once only.
         let message = InboundMessage {
@@ -102,7 +103,7 @@ impl Receiver {
 }
 
 /// 503: the platform sends it again.
-fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
+pub(super) fn unavailable(error: &(dyn std::error::Error + 'static)) -> Problem {
     tracing::error!(error = %Chain(error), "a delivery could not be taken in");
     Problem::new(Code::Unavailable, "Send it again later.")
 }

@@ -191,3 +191,40 @@ async fn f87_a_deletion_during_which_somebody_logs_in_leaves_nothing_behind() {
         }
     }
 }
+
+#[tokio::test]
+async fn f87_a_closed_tenant_seals_nothing_and_opens_what_there_is_until_its_tokens_go_and_its_key_last() {
+    let world = World::start().await;
+    let resources = world.vault_resources().await;
+    let (vault, _) = world.vault(&resources);
+    put_new(&vault, "a", "a", &["1", "2"]).await;
+    for _ in 0..2 {
+        vault.close_tenant(tenant("a")).await.unwrap();
+    }
+    assert!(seals(&vault).await.iter().all(|outcome| matches!(outcome, Err(VaultError::TenantDeleted))));
+    assert!(opens(&vault).await.iter().all(Result::is_ok), "grants can still be given back");
+    for _ in 0..2 {
+        vault.delete_tokens(tenant("a")).await.unwrap();
+        assert_eq!(left(&world).await, ["DATAKEY", "DELETED"]);
+    }
+    vault.delete_tenant(tenant("a")).await.unwrap();
+    assert_gone(&world, &[&vault]).await;
+}
+
+#[tokio::test]
+async fn a_grant_goes_at_the_version_that_was_meant_and_at_no_other() {
+    let world = World::start().await;
+    let (vault, _) = world.vault(&world.vault_resources().await);
+    let names: Vec<_> = (0..130).map(|number| number.to_string()).collect();
+    put_new(&vault, "a", "a", &names.iter().map(String::as_str).collect::<Vec<_>>()).await;
+    put_new(&vault, "a", "b", &["1"]).await;
+    let all = left(&world).await.len();
+    let delete = async |version| vault.delete_grant(tenant("a"), connection("a"), version).await.unwrap();
+    assert!(!delete(2).await);
+    assert_eq!(left(&world).await.len(), all, "a newer login would keep all that it has");
+    assert!(delete(1).await);
+    assert_eq!(left(&world).await.len(), 3, "another connection, and the data key");
+    assert!(!delete(1).await);
+    assert_eq!(vault.version_of(tenant("a"), connection("a")).await.unwrap(), None);
+    assert_eq!(vault.version_of(tenant("a"), connection("b")).await.unwrap(), Some(1));
+}

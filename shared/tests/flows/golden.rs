@@ -36,6 +36,8 @@ const MESSAGES: &str = include_str!("../golden/messages.json");
 const TENANT: &str = "ten_0193f0a1b2c37d4e8f90a1b2c3d4e5f6";
 const KEY: &str = "key_0193f0a1b2c37d4e8f90a1b2c3d4e5f7";
 const CONNECTION: &str = "con_0193f0a1b2c37d4e8f90a1b2c3d4e5f8";
+const DELETED: &str = "ten_0193f0a1b2c37d4e8f90a1b2c3d4e5fa";
+const CODE: &str = "del_0193f0a1b2c34d4e8f90a1b2c3d4e5fb";
 const SESSION: &str = "ses_0193f0a1b2c37d4e8f90a1b2c3d4e5f9";
 const IMMEDIATE: &str = "post_0193f0a1b2c37d4e8f90a1b2c3d4e501";
 const PLANNED: &str = "post_0193f0a1b2c37d4e8f90a1b2c3d4e502";
@@ -110,6 +112,20 @@ fn hook() -> HookEvent {
     from(json!({ "key": "ab12", "body": "{\"object\":\"page\"}", "received_at": NOW }))
 }
 
+/// A person wants to be forgotten.
+fn withdrawal() -> HookEvent {
+    let withdrawal = json!({ "kind": "data_deletion", "account": "100", "seen_at": NOW, "code": CODE });
+    from(json!({ "key": "data-deletion#1", "body": "", "received_at": NOW, "withdrawal": withdrawal }))
+}
+
+/// Another tenant, marked as deleted.
+async fn put_deleted(store: &Store) {
+    let row = from(json!({ "id": DELETED, "name": "Gone", "created_at": NOW }));
+    let tenant = store.put_tenant(&row, &entry(AuditAction::TenantCreated, DELETED)).await.unwrap();
+    let deleted = entry(AuditAction::TenantDeleted, DELETED);
+    store.mark_deleted(tenant, CODE.parse().unwrap(), now(), &deleted).await.unwrap().unwrap();
+}
+
 fn guard() -> Guard {
     from(json!({ "posts": [{ "post": IMMEDIATE, "at": NOW, "noted_at": NOW }], "revision": "r0" }))
 }
@@ -163,6 +179,8 @@ async fn write(store: &Store) {
     assert_eq!(store.put_login(tenant, login).await.unwrap(), Connected::Stored);
     store.put_session("5e55", &session()).await.unwrap();
     store.put_hook(Platform::Facebook, &hook()).await.unwrap();
+    store.put_hook(Platform::Facebook, &withdrawal()).await.unwrap();
+    put_deleted(store).await;
     let event = connection().last_event.unwrap();
     let of = (Platform::Facebook, connection().id);
     store.put_tenant_event(tenant, of, &event, "ab12", None).await.unwrap();
@@ -337,6 +355,14 @@ async fn f83_every_row_of_the_files_is_read_whatever_a_newer_build_has_added() {
     assert_eq!(store.connections(tenant).await.unwrap(), [connection()]);
     assert_eq!(store.connections_at(Platform::Facebook, "200").await.unwrap(), [(tenant, connection().id)]);
     assert_eq!(store.hook(Platform::Facebook, &hook().day(), "ab12").await.unwrap(), Some(hook()));
+    let found = store.hook(Platform::Facebook, &withdrawal().day(), "data-deletion#1").await.unwrap();
+    assert_eq!(found, Some(withdrawal()));
+    let deletion = store.deletion_status(CODE.parse().unwrap()).await.unwrap().unwrap();
+    assert_eq!((deletion.requested_at, deletion.done_at), (now(), None));
+    let gone = store.due_deletions(now(), 10).await.unwrap();
+    assert_eq!(gone.iter().map(|tenant| tenant.id().to_string()).collect::<Vec<_>>(), [DELETED]);
+    let deletion = store.deletion(gone[0]).await.unwrap().unwrap();
+    assert_eq!((deletion.code.to_string().as_str(), deletion.requested_at), (CODE, now()));
     assert_eq!(store.guard(tenant, SAID).await.unwrap(), Some(guard()));
     assert_eq!(store.logs(tenant, immediate().id).await.unwrap(), [log_entry()]);
 
@@ -387,6 +413,12 @@ async fn f83_messages_are_written_and_read_as_they_were_and_news_in_them_is_pass
         news["v"] = json!(2);
         assert_eq!(Job::decode(&news.to_string()), Err(MessageError::Version(2)));
     }
+    // A build that knows no withdrawals leaves their messages where they are.
+    world.receiver.queue.send_withdrawal(&inbound).await.unwrap();
+    let body: Value = serde_json::from_str(&world.receive(&world.inbound_queue, 60).await[0].body).unwrap();
+    assert_eq!((&body, InboundMessage::decode(&body.to_string())), (&golden["withdrawal"], Ok(inbound)));
+    let news = json!({ "v": 3, "platform": "facebook", "day": "2026-11-21", "event": "ab12" });
+    assert_eq!(InboundMessage::decode(&news.to_string()), Err(MessageError::Version(3)));
     let cursor: Cursor = serde_json::from_value(golden["cursor"].clone()).unwrap();
     assert_eq!(serde_json::to_value(&cursor).unwrap(), golden["cursor"]);
 }

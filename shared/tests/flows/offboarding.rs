@@ -1,4 +1,4 @@
-//! Tokens that are deleted while a post is on its way: what the deletion of a tenant will rest on.
+//! A tenant, or its tokens, that are deleted while a post is on its way.
 
 use std::{
     sync::{Arc, Mutex},
@@ -10,13 +10,17 @@ use aws_sdk_dynamodb::{
     error::BoxError,
 };
 use http::Method;
+use jiff::SignedDuration;
 use shared::{
+    authorize::delete_tenant,
+    clock::{Clock as _, ManualClock},
     connector::{
         Request,
         transport::{Sending, Transport},
     },
     consume::Consumer,
     ids::ConnectionId,
+    store::{Actor, Store},
     tenant::Tenant,
     vault::Vault,
 };
@@ -27,8 +31,10 @@ use crate::world::World;
 
 const TOKEN_READ: &str = "GetItem of a token";
 const PUBLISH: &str = "publish";
+/// How a job finds its post, and whether its tenant is deleted.
+const TENANT_READ: &str = "BatchGetItem";
 
-/// Everything that a consumer does to the world, in order; just before one of these effects all tokens are deleted.
+/// Everything that a consumer does to the world, in order; just before one of these effects a deed is done.
 #[derive(Debug, Clone)]
 struct Effects(Arc<Watched>);
 
@@ -37,9 +43,39 @@ struct Watched {
     vault: Vault,
     tenant: Tenant,
     connection: ConnectionId,
+    store: Store,
+    clock: ManualClock,
+    deed: Deed,
     /// Counted from 0.
     deletes_before: usize,
     seen: Mutex<Vec<String>>,
+}
+
+/// What is deleted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Deed {
+    /// The connection's tokens are deleted.
+    Tokens,
+    /// The tenant is marked as deleted.
+    Tenant,
+    /// The same, and this process stands still until its lease is over.
+    TenantAndSleep,
+}
+
+impl Watched {
+    #[expect(clippy::disallowed_methods, reason = "what an operator does")]
+    async fn act(&self) {
+        match self.deed {
+            Deed::Tokens => self.vault.delete_connection(self.tenant, self.connection).await.unwrap(),
+            Deed::Tenant | Deed::TenantAndSleep => {
+                let now = self.clock.now();
+                delete_tenant(&self.store, self.tenant.id(), Actor::Postd, now).await.unwrap();
+                if self.deed == Deed::TenantAndSleep {
+                    self.clock.advance(SignedDuration::from_mins(10));
+                }
+            }
+        }
+    }
 }
 
 impl Effects {
@@ -51,8 +87,7 @@ impl Effects {
             seen.len() - 1
         };
         if number == watched.deletes_before {
-            let deletion = watched.vault.delete_connection(watched.tenant, watched.connection);
-            block_in_place(|| Handle::current().block_on(deletion)).unwrap();
+            block_in_place(|| Handle::current().block_on(watched.act()));
         }
     }
 
@@ -109,17 +144,27 @@ struct Outcome {
     copies: usize,
 }
 
-/// One post is published, and the connection's tokens are deleted before the effect of that number.
+/// The same where there is nothing else: jobs of other posts would work beside it.
+async fn publishes_alone(what: (Option<FaultKind>, Deed, usize)) -> Outcome {
+    let mut world = Box::pin(World::start()).await;
+    let connection = Box::pin(world.connected()).await;
+    Box::pin(publishes(&mut world, &connection, what)).await
+}
+
+/// One post is published, and the deed is done before the effect of that number.
 async fn publishes(
     world: &mut World,
     connection: &str,
-    (fault, deletes_before): (Option<FaultKind>, usize),
+    (fault, deed, deletes_before): (Option<FaultKind>, Deed, usize),
 ) -> Outcome {
     let tokens = world.dynamodb().scan().table_name("Vault").send().await.unwrap().items.unwrap();
     let effects = Effects(Arc::new(Watched {
         vault: world.sandbox().vault,
         tenant: world.caller.tenant,
         connection: connection.parse().unwrap(),
+        store: world.store.clone(),
+        clock: world.clock.clone(),
+        deed,
         deletes_before,
         seen: Mutex::default(),
     }));
@@ -131,7 +176,7 @@ async fn publishes(
     if let Some(kind) = fault {
         facebook.add_fault(Fault::new(kind).on_edge("POST", "feed").times(1));
     }
-    let text = format!("{fault:?} {deletes_before}");
+    let text = format!("{fault:?} {deed:?} {deletes_before}");
     let id = world.accept(connection, &text).await;
     world.drain().await;
     // Minutes for what is tried again; then days, as a question that stays open for one becomes a person's.
@@ -171,21 +216,19 @@ fn assert_no_call_without_a_token(effects: &[String], deletes_before: usize) {
     }
 }
 
-/// The deletion of a tenant does not exist yet. It will mark the tenant first, so that nothing new is accepted and no
-/// target is claimed any more; and delete its tokens last, which is what this is about: even a consumer that saw no mark
-/// cannot publish without a token. What was already on its way with a token in hand may arrive, once; the deletion has to
-/// wait for the longest lease before it says that it is done.
+/// The tokens go after the mark; this is about them alone: even a consumer that saw no mark cannot publish without a token.
+/// What was already on its way with a token in hand may arrive, once.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn f87_whenever_the_tokens_are_deleted_nothing_leaves_without_one_and_the_end_is_true() {
     let mut world = Box::pin(World::start()).await;
     let connection = Box::pin(world.connected()).await;
     let faults = [None, Some(FaultKind::LostAnswer), Some(FaultKind::Status500Before)];
     for fault in faults {
-        let undisturbed = publishes(&mut world, &connection, (fault, usize::MAX)).await;
+        let undisturbed = publishes(&mut world, &connection, (fault, Deed::Tokens, usize::MAX)).await;
         assert_eq!((undisturbed.state.as_str(), undisturbed.copies), ("published", 1), "{fault:?}");
         let mut ends = std::collections::BTreeSet::new();
         for number in 0..undisturbed.effects.len() {
-            let outcome = publishes(&mut world, &connection, (fault, number)).await;
+            let outcome = publishes(&mut world, &connection, (fault, Deed::Tokens, number)).await;
             let what = format!("{fault:?}, deleted before {number} of {:?}", outcome.effects);
             assert!(outcome.effects.len() > number, "{what}");
             assert_no_call_without_a_token(&outcome.effects, number);
@@ -204,5 +247,51 @@ async fn f87_whenever_the_tokens_are_deleted_nothing_leaves_without_one_and_the_
             ends.insert(outcome.state);
         }
         assert!(ends.contains("failed") && ends.contains("published"), "{fault:?}: {ends:?}");
+    }
+}
+
+/// Whatever was seen of the tenant before the mark may come to its end, within the lease; whatever looks after it is dropped.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f87_whenever_a_tenant_is_marked_no_job_that_looks_after_that_claims_or_publishes_anything() {
+    for fault in [None, Some(FaultKind::LostAnswer), Some(FaultKind::Status500Before)] {
+        let undisturbed = publishes_alone((fault, Deed::Tenant, usize::MAX)).await;
+        assert_eq!((undisturbed.state.as_str(), undisturbed.copies), ("published", 1), "{fault:?}");
+        let mut ends = std::collections::BTreeSet::new();
+        for number in 0..undisturbed.effects.len() {
+            let outcome = publishes_alone((fault, Deed::Tenant, number)).await;
+            let what = format!("{fault:?}, marked before {number} of {:?}", outcome.effects);
+            assert!(outcome.effects.len() > number && outcome.copies <= 1, "{what}");
+            let mut sees_it_alive = false;
+            for (place, effect) in outcome.effects.iter().enumerate() {
+                match effect.as_str() {
+                    TENANT_READ => sees_it_alive = place < number,
+                    PUBLISH | "UpdateItem" | "TransactWriteItems" | "PutItem" => {
+                        assert!(sees_it_alive, "{place}, {what}");
+                    }
+                    _ => {}
+                }
+            }
+            // What is said of it is true, or it was never said to its end.
+            match outcome.state.as_str() {
+                "published" => assert_eq!(outcome.copies, 1, "{what}"),
+                "queued" | "retrying" => assert_eq!(outcome.copies, 0, "{what}"),
+                "running" | "unknown" => {}
+                other => panic!("{other}: {what}"),
+            }
+            ends.insert(outcome.state);
+        }
+        assert!(ends.contains("queued") && ends.len() > 1, "{fault:?}: {ends:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn f87_a_consumer_that_stood_still_since_it_saw_the_tenant_alive_publishes_nothing() {
+    let undisturbed = publishes_alone((None, Deed::Tenant, usize::MAX)).await;
+    let leaves = undisturbed.effects.iter().position(|effect| effect == PUBLISH).unwrap();
+    for number in 1..leaves {
+        let outcome = publishes_alone((None, Deed::TenantAndSleep, number)).await;
+        let what = format!("stood still before {number} of {:?}", outcome.effects);
+        assert_eq!(outcome.copies, 0, "{what}");
+        assert!(!outcome.effects.iter().any(|effect| effect == PUBLISH), "{what}");
     }
 }

@@ -54,11 +54,15 @@ impl Replica {
     /// Serves a request, if it is a read that this replica may serve.
     fn serve(&self, request: &mut HttpRequest) {
         let operation = request.headers().get("x-amz-target").unwrap_or_default();
-        let reads = operation.ends_with(".GetItem") || operation.ends_with(".Query");
+        let reads = [".GetItem", ".BatchGetItem", ".Query"].into_iter().any(|suffix| operation.ends_with(suffix));
         let body = String::from_utf8_lossy(request.body().bytes().unwrap_or_default()).into_owned();
         let insists = body.contains(r#""ConsistentRead":true"#);
         if reads && !insists && self.stands_still.load(Ordering::Relaxed) {
-            let behind = body.replacen(r#""TableName":"State""#, &format!(r#""TableName":"{BEHIND}""#), 1);
+            let behind = body.replacen(r#""TableName":"State""#, &format!(r#""TableName":"{BEHIND}""#), 1).replacen(
+                r#""RequestItems":{"State""#,
+                &format!(r#""RequestItems":{{"{BEHIND}""#),
+                1,
+            );
             if behind != body {
                 self.served.fetch_add(1, Ordering::Relaxed);
                 *request.body_mut() = behind.into();

@@ -28,6 +28,7 @@ use shared::{
     dispatch::Dispatcher,
     health::HealthCheck,
     http::{Caller, Request, Response},
+    offboarding::{self, Offboarding},
     platform::Platform,
     problem::{Code, Problem},
     publish::Publisher,
@@ -63,6 +64,7 @@ pub(crate) struct World {
     pub(crate) receiver: Receiver,
     pub(crate) inbound: Inbound,
     pub(crate) redriver: Redriver,
+    pub(crate) offboarding: Offboarding,
     pub(crate) authorizer: Authorizer,
     pub(crate) caller: Caller,
     pub(crate) key: String,
@@ -115,6 +117,7 @@ impl World {
             receiver: parts.receiver(),
             inbound: parts.inbound(),
             redriver: parts.redriver(),
+            offboarding: parts.offboarding(),
             authorizer,
             caller,
             key,
@@ -200,6 +203,27 @@ impl World {
     fn secrets_through(&self, calls: impl Intercept + 'static) -> aws_sdk_secretsmanager::Client {
         let config = self.parts.clients.secrets_manager().config().to_builder().interceptor(calls).build();
         aws_sdk_secretsmanager::Client::from_conf(config)
+    }
+
+    /// Another sandbox that deletes tenants, whose calls to DynamoDB and KMS pass through `calls`.
+    pub(crate) fn offboarding_through(&self, calls: impl Intercept + Clone + 'static) -> Offboarding {
+        let Consumer { store, vault, .. } = self.sandbox_through(calls);
+        Offboarding { store, vault, platforms: Some(self.parts.platforms()), clock: self.parts.clock.clone() }
+    }
+
+    /// Another sandbox that works off what platforms said, whose calls to DynamoDB pass through `calls`.
+    pub(crate) fn inbound_through(&self, calls: impl Intercept + Clone + 'static) -> Inbound {
+        let Consumer { store, vault, .. } = self.sandbox_through(calls);
+        Inbound { store, vault, ..self.parts.inbound() }
+    }
+
+    /// Works off everything that the platforms said.
+    pub(crate) async fn understand(&self) {
+        let messages = self.receive(&self.inbound_queue, 60).await;
+        assert!(self.inbound.batch(messages.clone()).await.is_empty());
+        for message in &messages {
+            self.delete(&self.inbound_queue, message).await;
+        }
     }
 
     /// The client that stores are made with.
@@ -586,7 +610,29 @@ impl Parts {
     }
 
     fn inbound(&self) -> Inbound {
-        Inbound { store: self.store(), connectors: self.connectors.clone(), clock: self.clock.clone() }
+        Inbound {
+            store: self.store(),
+            vault: self.vault(),
+            connectors: self.connectors.clone(),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn offboarding(&self) -> Offboarding {
+        Offboarding {
+            store: self.store(),
+            vault: self.vault(),
+            platforms: Some(self.platforms()),
+            clock: self.clock.clone(),
+        }
+    }
+
+    fn platforms(&self) -> offboarding::Platforms {
+        offboarding::Platforms {
+            apps: self.apps(),
+            connectors: self.connectors.clone(),
+            transport: self.transport.clone(),
+        }
     }
 }
 

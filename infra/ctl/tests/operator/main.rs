@@ -3,6 +3,7 @@
 
 mod arguments;
 mod audit;
+mod deletion;
 mod keys;
 mod scene;
 mod tenants;

@@ -1,6 +1,7 @@
 //! Emulators with a state table, and the program beside them.
 
 use std::{
+    io::Write as _,
     process::{Command, Stdio},
     sync::Arc,
 };
@@ -12,12 +13,17 @@ use shared::{
     authorize::{Authorizer, Identity},
     aws::Clients,
     clock::{Clock as _, ManualClock, SystemClock},
+    config,
     problem::Code,
     store::Store,
+    telemetry::Function,
+    vault::Vault,
 };
 
 /// As CloudFormation names the table of a stack `postd`.
 pub(crate) const TABLE: &str = "postd-StateTable-1ABCDEF";
+/// The same of its vault.
+const VAULT: &str = "postd-VaultTable-1ABCDEF";
 
 /// How the program ended.
 #[derive(Debug)]
@@ -63,10 +69,37 @@ impl Scene {
         self.emulators.create_table(&Table::new(name, "pk").with_sort_key("sk")).unwrap();
     }
 
+    /// The vault beside the state table.
+    pub(crate) async fn vault(&self) -> Vault {
+        self.table(VAULT);
+        let clients = Clients::at(&self.emulators.endpoint_url()).await;
+        let token_key = self.emulators.create_key("alias/postd-tokens").await.unwrap();
+        let config = config::Vault { table: VAULT.into(), token_key, data_keys: config::DataKeyLimits::default() };
+        Vault::new(clients.kms(), clients.dynamodb(), &config, Function::Oauth, Arc::new(SystemClock))
+    }
+
+    /// The sort keys of all rows of both tables that name this.
+    pub(crate) async fn naming(&self, text: &str) -> Vec<String> {
+        let mut found = Vec::new();
+        for table in [TABLE, VAULT] {
+            let rows = self.dynamodb.scan().table_name(table).send().await.unwrap();
+            let rows = rows.items().iter().filter(|row| format!("{row:?}").contains(text));
+            found.extend(rows.map(|row| row["sk"].as_s().unwrap().clone()));
+        }
+        found.sort();
+        found
+    }
+
     /// Runs the program against these emulators.
     pub(crate) async fn run(&self, arguments: &[&str]) -> Ended {
+        self.run_with(arguments, "").await
+    }
+
+    /// The same, with somebody who types this.
+    pub(crate) async fn run_with(&self, arguments: &[&str], input: &str) -> Ended {
         let endpoint = self.emulators.endpoint_url();
-        run(&[["--endpoint", endpoint.as_str(), "--operator", "grace"].as_slice(), arguments].concat()).await
+        let all = [["--endpoint", endpoint.as_str(), "--operator", "grace"].as_slice(), arguments].concat();
+        run_with(&all, input).await
     }
 
     /// A tenant made by the program.
@@ -89,10 +122,23 @@ impl Scene {
 
 /// Runs the program with nothing of this machine's environment.
 pub(crate) async fn run(arguments: &[&str]) -> Ended {
+    run_with(arguments, "").await
+}
+
+async fn run_with(arguments: &[&str], input: &str) -> Ended {
     let mut command = Command::new(env!("CARGO_BIN_EXE_postctl"));
-    command.args(arguments).env_clear().stdin(Stdio::null());
+    command.args(arguments).env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let input = input.to_owned();
     // The emulators answer meanwhile, on the thread of the test.
-    let output = tokio::task::spawn_blocking(move || command.output()).await.unwrap().unwrap();
+    let ended = tokio::task::spawn_blocking(move || {
+        let mut program = command.spawn()?;
+        if let Some(mut stdin) = program.stdin.take() {
+            // Who asks nothing may be gone by now.
+            let _written = stdin.write_all(input.as_bytes());
+        }
+        program.wait_with_output()
+    });
+    let output = ended.await.unwrap().unwrap();
     Ended {
         code: output.status.code().unwrap(),
         output: String::from_utf8(output.stdout).unwrap(),

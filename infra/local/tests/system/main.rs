@@ -12,6 +12,7 @@ mod events;
 mod http;
 mod limits;
 mod oauth;
+mod offboarding;
 mod queue;
 mod secrets;
 mod support;

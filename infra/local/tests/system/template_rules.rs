@@ -75,6 +75,25 @@ fn f14_a_message_stays_hidden_six_times_as_long_as_its_function_may_work() {
 }
 
 #[test]
+fn f87_no_function_outlives_the_grace_of_a_deletion() {
+    let template = template();
+    // A lease lasts five seconds longer than the function that holds it; half a minute is for clocks and replicas.
+    let grace = u64::try_from(shared::offboarding::GRACE.as_secs()).unwrap() - 35;
+    let mut functions = 0;
+    for (name, function) in resources(&template, "AWS::Serverless::Function") {
+        let timeout = bare(at(function, "Timeout").unwrap());
+        let longest = if let Value::String(parameter) = timeout {
+            number(&template, &format!("Parameters/{parameter}/MaxValue")).unwrap()
+        } else {
+            timeout.as_u64().unwrap()
+        };
+        assert!(longest <= grace, "{name} may live for {longest} s, and rows go after {grace} s");
+        functions += 1;
+    }
+    assert!(functions > 10);
+}
+
+#[test]
 fn f16_every_mapping_reports_single_failures() {
     for (mapping, ..) in mappings(&template()) {
         let types = mapping["FunctionResponseTypes"].as_sequence().unwrap();

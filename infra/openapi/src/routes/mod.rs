@@ -76,6 +76,7 @@ pub(crate) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     dead_letters::schemas(schemas);
     connections::schemas(schemas);
     health::schemas(schemas);
+    platforms::schemas(schemas);
 }
 
 fn add<T: ToSchema>(schemas: &mut Vec<(String, RefOr<Schema>)>) {

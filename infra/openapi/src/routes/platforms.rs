@@ -1,14 +1,17 @@
 //! What the platforms call.
 
-use shared::problem::Code;
+use shared::{problem::Code, read::DeletionView, webhook::DataDeletionView};
 use utoipa::openapi::{
-    ContentBuilder, HttpMethod, ObjectBuilder, Required,
+    ContentBuilder, HttpMethod, ObjectBuilder, RefOr, Required, Schema,
     path::{OperationBuilder, ParameterIn},
     request_body::{RequestBody, RequestBodyBuilder},
 };
 
-use super::{NO_PLATFORM, Route};
-use crate::answers::{Access::Public, Refusal, in_path, operation, platform, required, string, text};
+use super::{BAD_QUERY, NO_PLATFORM, Route, UNAVAILABLE, add};
+use crate::{
+    answers::{Access::Public, Refusal, id, in_path, json, operation, platform, required, string, text},
+    examples,
+};
 
 const LATER: Refusal = (Code::Unavailable, "Send it again later.");
 
@@ -16,7 +19,60 @@ pub(super) fn routes() -> Vec<Route> {
     vec![
         Route::new(HttpMethod::Get, "/webhooks/{platform}", handshake()),
         Route::new(HttpMethod::Post, "/webhooks/{platform}", delivery()),
+        Route::new(HttpMethod::Post, "/webhooks/{platform}/{hook}", callback()),
+        Route::new(HttpMethod::Get, "/v1/deletions/{deletion}", deletion()),
     ]
+}
+
+pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
+    add::<DataDeletionView>(schemas);
+    add::<DeletionView>(schemas);
+}
+
+fn callback() -> OperationBuilder {
+    let description = "A person has removed our app (`deauthorize`), or wants us to delete what we hold of them \
+                       (`data-deletion`). Checks the signature, keeps the request, queues a pointer to it and answers at \
+                       once: an empty text to the first, where to look after the deletion to the second. The same request \
+                       again has the same code.";
+    let malformed = (Code::SignedRequestInvalid, "A signed request has two parts with a dot in between.");
+    let unsigned = (Code::SignatureInvalid, "The signature does not fit the payload.");
+    let too_large = (Code::BodyTooLarge, "No platform sends signed requests of this size.");
+    let no_hook = (Code::RouteUnknown, "The callbacks are `deauthorize` and `data-deletion`.");
+    let form = ObjectBuilder::new()
+        .property(
+            "signed_request",
+            string().description(Some("As Meta documents it: signature, dot, payload, both in unpadded base64url.")),
+        )
+        .required("signed_request");
+    let content = ContentBuilder::new().schema(Some(form)).build();
+    let body = RequestBodyBuilder::new().content("application/x-www-form-urlencoded", content);
+    operation(
+        Public,
+        ("platforms", "receiveSignedRequest"),
+        ("Take in that a person withdraws", description),
+        &[malformed, unsigned, too_large, NO_PLATFORM, no_hook, LATER],
+    )
+    .parameter(in_path("platform", "The platform.", platform()))
+    .parameter(in_path("hook", "What it is about.", string().enum_values(Some(["deauthorize", "data-deletion"]))))
+    .request_body(Some(body.required(Some(Required::True)).build()))
+    .response(
+        "200",
+        json("Taken in; to `deauthorize` the body is empty.", "DataDeletionView", examples::data_deletion()),
+    )
+}
+
+fn deletion() -> OperationBuilder {
+    let description = "How far a deletion is: of a person's data, or of a tenant. Whoever was told its code may look, and \
+                       learns nothing else. Browsers get a page.";
+    let unknown = (Code::DeletionUnknown, "There is no deletion under this code.");
+    operation(
+        Public,
+        ("platforms", "getDeletion"),
+        ("Look after a deletion", description),
+        &[unknown, BAD_QUERY, UNAVAILABLE],
+    )
+    .parameter(in_path("deletion", "The confirmation code.", id("del")))
+    .response("200", json("How far it is.", "DeletionView", examples::deletion()))
 }
 
 fn handshake() -> OperationBuilder {

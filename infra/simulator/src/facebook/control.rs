@@ -122,6 +122,10 @@ pub(crate) async fn serve(facebook: &Facebook, path: &[&str], call: &Call) -> Re
             facebook.remove_app(&person.user);
             json(200, &done)
         }),
+        (&Method::POST, ["delete-data"]) => read::<Person>(call).map(|person| {
+            facebook.delete_data(&person.user);
+            json(200, &done)
+        }),
         (&Method::POST, ["posts"]) => read::<ByHand>(call).map(|post| {
             let id = facebook.write_by_hand(&post.page, &post.message);
             json(201, &literal!({ "id": id }))

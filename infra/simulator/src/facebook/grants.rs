@@ -82,6 +82,12 @@ impl World {
         self.announce_removal(user, now);
     }
 
+    /// The person removes the app and wants to be forgotten by it.
+    pub(crate) fn delete_data(&mut self, user: &str, now: Timestamp) {
+        self.remove_app(user, now);
+        self.announce_data_deletion(user, now);
+    }
+
     fn withdraw(&mut self, user: &str, scope: &str, now: Timestamp) {
         let withdrawn = self.grants.get_mut(user).is_some_and(|grant| {
             grant.declined.insert(scope.to_owned());

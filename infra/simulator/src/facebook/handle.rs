@@ -166,6 +166,13 @@ impl Facebook {
         self.ring();
     }
 
+    /// The user removes the app and asks it, in the settings, to delete what it holds of them.
+    pub fn delete_data(&self, user: &str) {
+        let now = self.now();
+        self.world().delete_data(user, now);
+        self.ring();
+    }
+
     /// Somebody writes a post on the Page by hand; answers its id.
     #[must_use]
     pub fn write_by_hand(&self, page: &str, message: &str) -> String {
@@ -308,6 +315,7 @@ fn fresh(options: &Options, base: &str) -> World {
         tokens: BTreeMap::new(),
         subscriptions: BTreeMap::new(),
         deauthorize: options.deauthorize_url.clone(),
+        data_deletion: options.data_deletion_url.clone(),
         outbox: Outbox::default(),
         faults: Faults::default(),
         limits: Limits::default(),

@@ -195,7 +195,17 @@ impl World {
 
     /// Tells the deauthorize callback that a person removed the app.
     pub(crate) fn announce_removal(&mut self, user: &str, now: Timestamp) {
-        let Some(url) = self.deauthorize.clone() else { return };
+        self.call_back(self.deauthorize.clone(), user, now);
+    }
+
+    /// Tells the data deletion callback that a person wants to be forgotten.
+    pub(crate) fn announce_data_deletion(&mut self, user: &str, now: Timestamp) {
+        self.call_back(self.data_deletion.clone(), user, now);
+    }
+
+    /// Queues a `signed_request` about a person.
+    fn call_back(&mut self, url: Option<String>, user: &str, now: Timestamp) {
+        let Some(url) = url else { return };
         let payload = json!({"algorithm": "HMAC-SHA256", "issued_at": now.as_second(), "user_id": user});
         let request = signature::signed_request(APP_SECRET, &payload);
         self.outbox.push(Delivery {

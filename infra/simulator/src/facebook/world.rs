@@ -131,6 +131,7 @@ pub(crate) struct World {
     pub(crate) tokens: BTreeMap<String, Token>,
     pub(crate) subscriptions: BTreeMap<String, Subscription>,
     pub(crate) deauthorize: Option<String>,
+    pub(crate) data_deletion: Option<String>,
     pub(crate) outbox: Outbox,
     pub(crate) faults: Faults,
     pub(crate) limits: Limits,

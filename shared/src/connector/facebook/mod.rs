@@ -9,8 +9,8 @@ use url::Url;
 
 use super::{
     Analytics, Answer, AuthorizeRequest, Checkpoint, CodeGrant, Connector, ConnectorError, Destination, Finding,
-    Fingerprint, Flow, Grant, Health, Next, Prepared, ReadBack, Request, TokenSet, WebhookDelivery, WebhookEvent,
-    settings::FacebookSettings,
+    Fingerprint, Flow, Grant, Health, Next, Prepared, ReadBack, Request, SignedRequest, SignedRequestError, TokenSet,
+    WebhookDelivery, WebhookEvent, settings::FacebookSettings,
 };
 use crate::{
     content::Content,
@@ -28,6 +28,7 @@ mod oauth;
 mod publish;
 mod read_back;
 mod sign;
+mod signed_request;
 mod usage;
 mod webhook;
 
@@ -131,6 +132,10 @@ impl Connector for Facebook {
 
     fn validate_webhook_signature(&self, app: &AppCredentials, delivery: WebhookDelivery<'_>) -> bool {
         webhook::is_signed(app, delivery)
+    }
+
+    fn signed_request(&self, app: &AppCredentials, body: &[u8]) -> Result<SignedRequest, SignedRequestError> {
+        signed_request::read(app, body)
     }
 
     fn parse_webhook_event(&self, body: &[u8]) -> Result<Vec<WebhookEvent>, ConnectorError> {
