@@ -249,7 +249,7 @@ fn examples_of_bodies_can_be_sent() {
             sent += 1;
         }
     }
-    assert_eq!(sent, 17);
+    assert_eq!(sent, 18);
 }
 
 #[test]
