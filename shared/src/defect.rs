@@ -38,6 +38,14 @@ pub enum Defect {
     IgnoresIdempotencyKeys,
     /// A job publishes the version of its post that it has seen, however often that was edited since.
     PublishesOldVersions,
+    /// A token is logged.
+    LogsTokens,
+    /// What a platform says in an error is kept as the reason.
+    QuotesPlatforms,
+    /// A panic says with which token it was at work.
+    PanicsWithTokens,
+    /// A token is put into the address of a call.
+    PutsTokensIntoAddresses,
     /// Whoever wants to renews a token, also while another is at it.
     RefreshesWithoutLease,
     /// A renewed token is stored whatever stands there by then.
@@ -48,7 +56,7 @@ pub enum Defect {
 
 impl Defect {
     /// Every one of the publish pipeline.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::AcknowledgesWithoutRecord,
         Self::ClaimsWhateverIsDelivered,
         Self::IgnoresTheFence,
@@ -66,6 +74,10 @@ impl Defect {
         Self::CancelsRunningTargets,
         Self::IgnoresIdempotencyKeys,
         Self::PublishesOldVersions,
+        Self::LogsTokens,
+        Self::QuotesPlatforms,
+        Self::PanicsWithTokens,
+        Self::PutsTokensIntoAddresses,
     ];
 
     /// Every one of the renewal of tokens.

@@ -75,7 +75,72 @@ pub struct AppCredentials {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    };
+
+    use secrecy::SecretBox;
+    use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
     use super::*;
+
+    /// Compiles only if no such type is such a thing: with it, both implementations would fit, and the compiler could not
+    /// choose.
+    macro_rules! none_is {
+        ($trait:path: $($type:ty),+ $(,)?) => {$(
+            const _: fn() = || {
+                trait Ambiguous<Witness> {
+                    fn chosen() {}
+                }
+                enum Proof {}
+                impl<T: ?Sized> Ambiguous<()> for T {}
+                impl<T: ?Sized + $trait> Ambiguous<Proof> for T {}
+                <$type as Ambiguous<_>>::chosen();
+            };
+        )+};
+    }
+
+    none_is!(fmt::Display: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
+    none_is!(serde::Serialize: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
+    none_is!(AsRef<str>: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
+    none_is!(std::ops::Deref: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
+
+    /// Compiles only if the value is overwritten when it is dropped.
+    fn is_zeroized<T: ZeroizeOnDrop>(_value: &T) {}
+
+    #[test]
+    fn f57_every_secret_is_zeroized_when_it_is_dropped() {
+        is_zeroized(&AccessToken::new("a").0);
+        is_zeroized(&RefreshToken::new("a").0);
+        is_zeroized(&AppSecret::new("a").0);
+        is_zeroized(&VerifyToken::new("a").0);
+        is_zeroized(&AuthorizationCode::new("a").0);
+    }
+
+    /// Counts how often it was zeroized.
+    struct Witness(Arc<AtomicUsize>);
+
+    impl Zeroize for Witness {
+        fn zeroize(&mut self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn f57_what_secrets_are_kept_in_zeroizes_on_drop_and_not_before() {
+        let count = Arc::new(AtomicUsize::new(0));
+        let kept = SecretBox::new(Box::new(Witness(Arc::clone(&count))));
+        assert_eq!(count.load(Ordering::Relaxed), 0);
+        drop(kept);
+        assert_eq!(count.load(Ordering::Relaxed), 1);
+        drop(Zeroizing::new(Witness(Arc::clone(&count))));
+        assert_eq!(count.load(Ordering::Relaxed), 2);
+        // And what that does to a text.
+        let mut text: Box<str> = "kVq8sB2xY7pTn0Lw".into();
+        text.zeroize();
+        assert!(text.bytes().all(|byte| byte == 0));
+    }
 
     #[test]
     fn a_secret_never_shows_in_debug_output() {

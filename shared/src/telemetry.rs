@@ -6,6 +6,7 @@ use std::{
     error::Error,
     fmt,
     io::{self, Write},
+    panic::PanicHookInfo,
     sync::{Arc, Mutex, PoisonError},
 };
 
@@ -52,15 +53,22 @@ fn filter(level: LevelFilter) -> Targets {
         .with_target(RUNTIME, level.min(LevelFilter::DEBUG))
 }
 
-/// Writes events at `level` and above to standard output from now on. The second call in a process changes nothing.
+/// Writes events at `level` and above to standard output from now on, and of a panic where it was, never what it says: some
+/// quote the text that they were at work with. The second call in a process changes nothing.
 pub fn init(level: LevelFilter) {
+    std::panic::set_hook(Box::new(panicked));
     let already_set = tracing::subscriber::set_global_default(subscriber(level, io::stdout)).is_err();
     if already_set {
         tracing::debug!("logging was already set up");
     }
 }
 
-/// What [`init`] installs, writing wherever a test wants it.
+fn panicked(panic: &PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string);
+    tracing::error!(place, "a panic");
+}
+
+/// What [`init`] installs for events, writing wherever a test wants it.
 pub fn subscriber<W>(level: LevelFilter, writer: W) -> impl Subscriber + Send + Sync
 where
     W: for<'a> MakeWriter<'a> + Send + Sync + 'static,
@@ -403,6 +411,23 @@ mod tests {
             tracing::info!("told");
         });
         assert!(!text.contains("canary") && text.contains("r1"), "{text}");
+    }
+
+    #[test]
+    fn f56_of_a_panic_the_log_has_the_place_and_none_of_its_words() {
+        let text = logged(LevelFilter::INFO, || {
+            let before = std::panic::take_hook();
+            std::panic::set_hook(Box::new(panicked));
+            let secret = "kVq8sB2xéY7pTn0Lw";
+            let ended = std::panic::catch_unwind(|| {
+                // What cuts a text in the middle of a letter quotes it.
+                secret.split_at(9).0.len()
+            });
+            std::panic::set_hook(before);
+            let told = ended.unwrap_err().downcast::<String>().unwrap();
+            assert!(told.contains(secret), "{told}");
+        });
+        assert!(!text.contains("kVq8") && text.contains("\"a panic\"") && text.contains(".rs:"), "{text}");
     }
 
     #[test]

@@ -13,6 +13,7 @@ mod managed;
 mod server;
 mod setup;
 mod sqs;
+mod tap;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::os::unix::fs::DirBuilderExt as _;
@@ -30,6 +31,7 @@ pub use access::{Access, Gate};
 pub use clock::Time;
 pub use counts::{Counts, OperationCount};
 pub use setup::{Index, Key, KeyType, Projection, Queue, QueueAddress, Redrive, Table};
+pub use tap::Tap;
 
 use clock::Clock;
 use counts::Tally;
@@ -165,6 +167,7 @@ impl Emulators {
             secrets: SecretsManager::start(file("secrets.json")).await?,
             tally: Tally::default(),
             gate: std::sync::OnceLock::new(),
+            tap: std::sync::OnceLock::new(),
         });
         let router = server::router(Arc::clone(&services));
         let server = tokio::spawn(async move {
@@ -191,6 +194,7 @@ impl Emulators {
             secrets: SecretsManager::start(None).await?,
             tally: Tally::default(),
             gate: std::sync::OnceLock::new(),
+            tap: std::sync::OnceLock::new(),
         });
         Ok(Self { address: None, services, clock, stop: sender, server: None, queue_file: None })
     }
@@ -229,6 +233,17 @@ impl Emulators {
     pub fn guard(&self, gate: Gate) {
         // A second gate is a mistake of the caller's that cannot widen what the first allows.
         let _first = self.services.gate.set(gate);
+    }
+
+    /// From now on shows every request to this, with its answer. It can be set once.
+    pub fn tap(&self, tap: Tap) {
+        // A second one would hear half of the story.
+        let _first = self.services.tap.set(tap);
+    }
+
+    /// The material of every KMS key, which nobody gets to see at AWS: for tests that look for it elsewhere.
+    pub async fn key_material(&self) -> Vec<Vec<u8>> {
+        self.services.kms.material().await
     }
 
     /// Moves the clock of SQS, and of `DynamoDB` in memory, forward: delays pass, messages come back, retention ends.

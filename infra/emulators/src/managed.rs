@@ -73,6 +73,17 @@ impl Kms {
 }
 
 impl Kms {
+    /// The material of every key, of the materials before a rotation as well.
+    pub(crate) async fn material(&self) -> Vec<Vec<u8>> {
+        let rotated = self.rotated.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let mut material = Vec::new();
+        for service in rotated.iter().map(AsRef::as_ref).chain([&self.service]) {
+            let view = service.snapshot(ACCOUNT, REGION).await;
+            material.extend(view.keys.into_values().map(|key| key.key_material));
+        }
+        material
+    }
+
     /// Keeps what there is: winterbaume forgets a key's material when it is rotated, and KMS never does. Not kept on disk.
     async fn keep(&self) {
         let service = KmsService::new();

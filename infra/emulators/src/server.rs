@@ -16,6 +16,7 @@ use crate::counts::{OperationCount, Tally};
 use crate::dynamodb::DynamoDb;
 use crate::managed::{Kms, SecretsManager};
 use crate::sqs::Sqs;
+use crate::tap::Tap;
 
 /// `DynamoDB` takes up to 16 MB; nothing else takes more.
 const LARGEST_BODY: usize = 16 * 1024 * 1024;
@@ -69,6 +70,7 @@ pub(crate) struct Services {
     pub(crate) secrets: SecretsManager,
     pub(crate) tally: Tally,
     pub(crate) gate: OnceLock<Gate>,
+    pub(crate) tap: OnceLock<Tap>,
 }
 
 pub(crate) fn router(services: Arc<Services>) -> axum::Router {
@@ -98,6 +100,7 @@ pub(crate) async fn answer(services: &Services, headers: HeaderMap, body: Bytes)
         let message = format!("The service of {target} is not emulated: DynamoDB, SQS, KMS and Secrets Manager are.");
         return Reply::refusal(400, "UnknownOperationException", &message);
     };
+    let asked = services.tap.get().map(|_| body.clone());
     let refusal = services.gate.get().and_then(|gate| gate.refuse(name, operation, &headers, &body));
     let (reply, count) = match (refusal, name) {
         (Some(refusal), _) => (refusal, OperationCount::default()),
@@ -106,6 +109,9 @@ pub(crate) async fn answer(services: &Services, headers: HeaderMap, body: Bytes)
         (None, "KMS") => (services.kms.handle(operation, headers, body).await, OperationCount::default()),
         (None, _) => (services.secrets.handle(operation, headers, body).await, OperationCount::default()),
     };
+    if let (Some(tap), Some(asked)) = (services.tap.get(), asked) {
+        tap.show(&format!("{name}.{operation}"), &asked, &reply.body);
+    }
     let errors = u64::from(!reply.status.is_success());
     services.tally.add(&format!("{name}.{operation}"), OperationCount { calls: 1, errors, ..count });
     reply

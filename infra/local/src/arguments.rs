@@ -5,9 +5,8 @@ use std::io::{self, Write as _};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
+use local::demo::Style;
 use local::{Build, Level, Logs, Options};
-
-use crate::demo::Style;
 
 /// Runs postd on this machine: the functions of template.yaml as real processes, AWS and the platforms emulated in this one.
 /// No account, no Docker, no network.
@@ -126,7 +125,9 @@ impl CloudArguments {
                 let _told = writeln!(io::stderr(), "{line}");
             })
         });
+        let level = self.log_level.map(|level| ("LogLevel".to_owned(), level.to_string()));
         Options {
+            parameters: level.into_iter().collect(),
             build: Build { release: self.release, skip: self.no_build, target_directory: None },
             schedules: true,
             tenant: Some(tenant.to_owned()),

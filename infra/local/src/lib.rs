@@ -11,6 +11,7 @@
 mod binaries;
 mod clock;
 mod cloud;
+pub mod demo;
 mod deploy;
 mod event_source;
 mod gateway;

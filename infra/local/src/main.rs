@@ -3,7 +3,6 @@
 
 mod arguments;
 mod chaos;
-mod demo;
 mod measure;
 
 use std::error::Error;
@@ -11,7 +10,7 @@ use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use local::{Cloud, Options};
+use local::{Cloud, Options, demo};
 use tokio::signal::unix::{SignalKind, signal};
 
 use arguments::{Arguments, Command};
@@ -24,7 +23,7 @@ async fn main() -> ExitCode {
         Some(Command::Run(run_arguments)) => run(run_arguments.options()).await.map(|()| true),
         Some(Command::Demo(demo_arguments)) => {
             let style = demo_arguments.style();
-            demo(demo_arguments.options(), style).await
+            Box::pin(demo(demo_arguments.options(), style)).await
         }
         Some(Command::Chaos(chaos_arguments)) => Box::pin(chaos::run(chaos_arguments)).await,
         Some(Command::Measure(measure_arguments)) => Box::pin(measure::run(measure_arguments)).await.map(|()| true),
@@ -81,7 +80,7 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
 async fn demo(options: Options, style: demo::Style) -> Result<bool, Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        told = demo::run(options, style) => told,
+        told = demo::run(options, style, Box::new(io::stdout())) => told,
         _asked = tokio::signal::ctrl_c() => Ok(false),
         _asked = terminate.recv() => Ok(false),
     }

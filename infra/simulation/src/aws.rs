@@ -8,12 +8,19 @@ use std::{
 };
 
 use bytes::Bytes;
+use data_encoding::BASE64;
 use emulators::{Emulators, Projection, Queue, Table};
 use http::{HeaderMap, HeaderValue, header};
 use jiff::fmt::rfc2822;
 use serde_json::{Value, json};
 
-use crate::{fault::Mishap, oracle::Oracle, plane::Plane, time::Time};
+use crate::{
+    fault::Mishap,
+    oracle::Oracle,
+    plane::Plane,
+    time::Time,
+    watch::{self, Watch},
+};
 
 /// How far a replica or an index lags at most, in milliseconds.
 const LAG: u64 = 1_000;
@@ -28,6 +35,7 @@ pub struct Aws {
     time: Time,
     plane: Arc<Plane>,
     oracle: Arc<Oracle>,
+    watch: Arc<Watch>,
     rows: Mutex<BTreeMap<Key, Versions>>,
     /// The versions of grants, and when each was stored.
     grants: Mutex<Vec<(u64, i64)>>,
@@ -58,7 +66,12 @@ impl Aws {
     ///
     /// # Errors
     /// What the emulators refuse.
-    pub async fn new(time: Time, plane: Arc<Plane>, oracle: Arc<Oracle>) -> Result<Self, emulators::Error> {
+    pub async fn new(
+        time: Time,
+        plane: Arc<Plane>,
+        oracle: Arc<Oracle>,
+        watch: Arc<Watch>,
+    ) -> Result<Self, emulators::Error> {
         let emulators = Emulators::in_process(Box::new(move || time.now_ms())).await?;
         let state = Table::new("State", "pk")
             .with_sort_key("sk")
@@ -74,14 +87,21 @@ impl Aws {
             "client_secret": simulator::APP_SECRET,
             "webhook_verify_token": simulator::VERIFY_TOKEN,
         });
+        let signing_key = watch::secret("signing key", 64);
         let names = Names {
             publish_queue: emulators.create_queue(&publish).await?.url,
             dead_letter_queue: dead.url,
             token_key: emulators.create_key("alias/tokens").await?,
             facebook_app: emulators.create_secret("facebook", &app.to_string()).await?,
-            signing_key: emulators.create_secret("signing", &"s".repeat(64)).await?,
+            signing_key: emulators.create_secret("signing", &signing_key).await?,
         };
-        Ok(Self { emulators, time, plane, oracle, rows: Mutex::default(), grants: Mutex::default(), names })
+        watch.keep("the app's secret", simulator::APP_SECRET);
+        watch.keep("the verify token", simulator::VERIFY_TOKEN);
+        watch.keep("the signing key", &signing_key);
+        for (number, material) in emulators.key_material().await.iter().enumerate() {
+            watch.keep(&format!("master key {number}"), material);
+        }
+        Ok(Self { emulators, time, plane, oracle, watch, rows: Mutex::default(), grants: Mutex::default(), names })
     }
 
     fn rows(&self) -> MutexGuard<'_, BTreeMap<Key, Versions>> {
@@ -90,7 +110,14 @@ impl Aws {
 
     /// Answers a request of the SDK.
     pub async fn answer(&self, headers: HeaderMap, body: Bytes) -> http::Response<Bytes> {
+        let target = headers.get("x-amz-target").and_then(|value| value.to_str().ok()).unwrap_or_default();
+        // Rows as they are written, messages as they are sent: what stands anywhere has come with a request.
+        self.watch.look(watch::Spot::Aws, target, &body);
+        let from_kms = target.starts_with("TrentService.");
         let mut response = self.answer_undated(headers, body).await;
+        if from_kms {
+            self.keep_data_key(response.body());
+        }
         let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.time.now());
         if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
             response.headers_mut().insert(header::DATE, date);
@@ -120,6 +147,15 @@ impl Aws {
             "Query" => self.lagging(&request, response),
             "BatchGetItem" => self.stale_batch(&request, response),
             _ => response,
+        }
+    }
+
+    /// What KMS tells in the plain must not get out.
+    fn keep_data_key(&self, answer: &Bytes) {
+        let answer: Value = serde_json::from_slice(answer).unwrap_or_default();
+        let key = answer.get("Plaintext").and_then(Value::as_str);
+        if let Some(key) = key.and_then(|key| BASE64.decode(key.as_bytes()).ok()) {
+            self.watch.keep("a data key", key);
         }
     }
 

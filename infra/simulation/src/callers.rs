@@ -16,7 +16,7 @@ use shared::{
     telemetry::Function,
 };
 
-use crate::{cloud::Cloud, delivery::invoke, scenario::Wish, tenants::Tenants, time};
+use crate::{cloud::Cloud, delivery::invoke, scenario::Wish, tenants::Tenants, time, watch::Spot};
 
 /// What API Gateway waits.
 const GATEWAY: Duration = Duration::from_secs(29);
@@ -243,12 +243,25 @@ impl Caller {
             base: "http://127.0.0.1:7".parse().ok()?,
         };
         let answer = self.answered(request).await;
+        self.look_at(route, answer.as_ref());
         if let Some(Err(problem)) = &answer
             && !Code::ALL.iter().any(|code| code.name() == problem.code)
         {
             self.cloud.oracle.violated("I12", "a problem without a code of the catalogue");
         }
         answer
+    }
+
+    /// Whatever a caller is told, no secret is in it.
+    fn look_at(&self, route: &str, answer: Option<&Result<Response, Problem>>) {
+        let response = match answer {
+            Some(Ok(response)) => response.clone(),
+            Some(Err(problem)) => problem.clone().into(),
+            None => return,
+        };
+        let headers = response.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        let told: String = headers.chain(response.cookies.iter().cloned()).chain([response.body]).collect();
+        self.cloud.watch.look(Spot::Answer, route, told.as_bytes());
     }
 
     /// Each route at the function that has it in the template.

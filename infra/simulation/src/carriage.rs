@@ -10,8 +10,9 @@ use shared::connector::{
 use crate::{
     fault::Place,
     plane::{Lost, Plane},
-    platforms::{self, Platforms},
+    platforms::{Failure, Platforms},
     process::Process,
+    watch::Watch,
 };
 
 /// The way of one process to the platforms.
@@ -19,6 +20,8 @@ use crate::{
 pub struct Carriage {
     /// Where it leads.
     pub platforms: Arc<Platforms>,
+    /// Who looks at what is sent.
+    pub watch: Arc<Watch>,
     /// What goes wrong on it.
     pub plane: Arc<Plane>,
     /// Whose it is.
@@ -29,7 +32,8 @@ impl Transport for Carriage {
     fn send(&self, request: Request, deadline: Duration) -> Sending<'_> {
         Box::pin(async move {
             let name = format!("{} {}", request.method, request.url.path());
-            let url = request.url.clone();
+            self.watch.look_at_call(&request);
+            let failure = Failure::of(&request);
             let platforms = Arc::clone(&self.platforms);
             let perform = Box::pin(async move { platforms.answer(request).await });
             let passing = self.plane.pass(&self.process, Place::Platform, &name, perform);
@@ -37,8 +41,8 @@ impl Transport for Carriage {
                 Ok(Ok(Some(answer))) => Ok(answer),
                 Ok(Err(Lost::Before)) => Err(TransportError::NotSent(Cause::Connect)),
                 Ok(Ok(None) | Err(Lost::After)) => Err(TransportError::NoAnswer(Cause::Broken)),
-                Ok(Err(Lost::Throttled)) => Ok(platforms::rate_limited(&url)),
-                Ok(Err(Lost::Error)) => Ok(platforms::failed(&url)),
+                Ok(Err(Lost::Throttled)) => Ok(failure.rate_limited()),
+                Ok(Err(Lost::Error)) => Ok(failure.failed()),
                 Err(_) => Err(TransportError::NoAnswer(Cause::Timeout)),
             }
         })

@@ -39,6 +39,7 @@ use crate::{
     platforms::{FACEBOOK, Platforms},
     process::Process,
     time::{ProcessClock, Time},
+    watch::Watch,
     ways::Ways,
     wire::Wire,
 };
@@ -57,8 +58,10 @@ pub struct Cloud {
     pub aws: Arc<Aws>,
     /// The platforms.
     pub platforms: Arc<Platforms>,
-    /// Who watches.
+    /// Who watches what is done.
     pub oracle: Arc<Oracle>,
+    /// Who watches what is said.
+    pub watch: Arc<Watch>,
     configuration: SdkConfig,
     connectors: Connectors,
     processes: Arc<AtomicUsize>,
@@ -93,7 +96,8 @@ impl Cloud {
         let time = Time::beginning(start);
         let plane = Arc::new(plane(time));
         let oracle = Arc::new(Oracle::default());
-        let aws = Arc::new(Aws::new(time, Arc::clone(&plane), Arc::clone(&oracle)).await?);
+        let watch = Watch::new(Arc::clone(&oracle));
+        let aws = Arc::new(Aws::new(time, Arc::clone(&plane), Arc::clone(&oracle), Arc::clone(&watch)).await?);
         let platforms = Arc::new(Platforms::new(time, Arc::clone(&oracle), seed));
         let mut settings = FacebookSettings::default();
         settings.set_graph_url(FACEBOOK, HostPolicy::StandIn)?;
@@ -104,7 +108,7 @@ impl Cloud {
         let configuration =
             configuration.into_builder().retry_config(retries.with_use_static_exponential_base(true)).build();
         let processes = Arc::default();
-        Ok(Self { time, plane, aws, platforms, oracle, configuration, connectors, processes })
+        Ok(Self { time, plane, aws, platforms, oracle, watch, configuration, connectors, processes })
     }
 
     /// A new process of a function.
@@ -180,6 +184,7 @@ impl Parts {
     fn carriage(&self) -> Carriage {
         Carriage {
             platforms: Arc::clone(&self.cloud.platforms),
+            watch: Arc::clone(&self.cloud.watch),
             plane: Arc::clone(&self.cloud.plane),
             process: Arc::clone(&self.process),
         }

@@ -26,6 +26,7 @@ pub mod tenants;
 pub mod time;
 pub mod totals;
 pub mod verdict;
+pub mod watch;
 pub mod ways;
 pub mod wire;
 
@@ -38,5 +39,7 @@ pub fn play(
     tell: bool,
 ) -> Result<run::Outcome, Box<dyn std::error::Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    Ok(runtime.block_on(run::play(scenario, tell))?)
+    let played = runtime.block_on(run::play(scenario, tell));
+    watch::end();
+    Ok(played?)
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 use shared::connector::{Answer, Body, Request};
 
-use crate::{oracle::Publication, platforms::later};
+use crate::{oracle::Publication, platforms::later, watch};
 
 /// What says this is accepted and worked on for longer than anybody waits.
 pub const ENDLESS: &str = "the endless one";
@@ -52,7 +52,7 @@ impl Model {
 
     /// A new place with its token.
     pub fn open(&mut self, destination: &str) -> String {
-        let token = format!("canary-{destination}");
+        let token = watch::secret(destination, 48);
         self.tokens.insert(destination.to_owned(), token.clone());
         token
     }

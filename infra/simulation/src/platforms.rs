@@ -11,7 +11,6 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use shared::connector::{Answer, Body, Request};
 use simulator::{Clock, InProcess, ManualClock, Options, facebook::seed};
-use url::Url;
 
 use crate::{
     model::Model,
@@ -156,30 +155,47 @@ fn encoded(request: Request) -> Option<http::Request<Bytes>> {
     Some(encoded)
 }
 
-/// What a platform answers when it is asked too often.
-#[must_use]
-pub fn rate_limited(url: &Url) -> Answer {
-    if url.as_str().starts_with(MODEL) {
-        return failing(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": "rate_limited" }));
-    }
-    let message = "(#32) Page request limit reached";
-    failing(
-        StatusCode::BAD_REQUEST,
-        &json!({ "error": { "message": message, "type": "OAuthException", "code": 32, "fbtrace_id": "Asimulated" } }),
-    )
+/// How a platform answers a call when it is not well. It says more than it should: with whose token it was called.
+#[derive(Debug)]
+pub struct Failure {
+    is_model: bool,
+    said: String,
 }
 
-/// What a platform answers when it fails.
-#[must_use]
-pub fn failed(url: &Url) -> Answer {
-    if url.as_str().starts_with(MODEL) {
-        return failing(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "internal" }));
+impl Failure {
+    /// Of this call.
+    #[must_use]
+    pub fn of(request: &Request) -> Self {
+        let token = request.headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+        Self { is_model: request.url.as_str().starts_with(MODEL), said: token.unwrap_or_default().to_owned() }
     }
-    let message = "An unknown error occurred";
-    failing(
-        StatusCode::INTERNAL_SERVER_ERROR,
-        &json!({ "error": { "message": message, "type": "OAuthException", "code": 1, "fbtrace_id": "Asimulated" } }),
-    )
+
+    /// It is asked too often.
+    #[must_use]
+    pub fn rate_limited(&self) -> Answer {
+        if self.is_model {
+            return failing(StatusCode::TOO_MANY_REQUESTS, &json!({ "error": "rate_limited", "said": self.said }));
+        }
+        failing(StatusCode::BAD_REQUEST, &self.envelope("(#32) Page request limit reached", 32))
+    }
+
+    /// It fails.
+    #[must_use]
+    pub fn failed(&self) -> Answer {
+        if self.is_model {
+            return failing(StatusCode::INTERNAL_SERVER_ERROR, &json!({ "error": "internal", "said": self.said }));
+        }
+        failing(StatusCode::INTERNAL_SERVER_ERROR, &self.envelope("An unknown error occurred", 1))
+    }
+
+    fn envelope(&self, message: &str, code: i64) -> Value {
+        let message = format!("{message} ({})", self.said);
+        let title = format!("Called with {}", self.said);
+        json!({ "error": {
+            "message": message, "type": "OAuthException", "code": code, "error_user_title": title,
+            "fbtrace_id": "Asimulated",
+        } })
+    }
 }
 
 fn failing(status: StatusCode, body: &Value) -> Answer {

@@ -21,6 +21,7 @@ use crate::{
     scenario::{Scenario, Wish},
     tenants::{self, Tenants},
     time, verdict,
+    watch::Looked,
 };
 
 /// When every run begins.
@@ -65,6 +66,10 @@ pub struct Outcome {
     pub unknowns: (u64, u64),
     /// What people changed on the way.
     pub decisions: Decisions,
+    /// How many bytes were searched for secrets, by where they stood.
+    pub looked: Looked,
+    /// How many calls had their token where it belongs.
+    pub used: u64,
     /// How long it took on its own clock.
     pub virtual_time: Duration,
 }

@@ -21,6 +21,7 @@ use uuid::Uuid;
 use crate::{
     cloud::{Cloud, SetUpError},
     scenario::Way,
+    watch,
 };
 
 /// One of them.
@@ -39,8 +40,6 @@ pub struct Member {
 pub struct Tenants {
     /// By number.
     pub members: BTreeMap<usize, Member>,
-    /// Everything that must never be seen in the open.
-    pub secrets: Vec<String>,
 }
 
 /// Makes `count` tenants, with tokens in the vault.
@@ -69,8 +68,13 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
         let row = connection_row(cloud, connection, &tokens);
         let next_check = row.created_at.saturating_add(SignedDuration::from_hours(24 * 300)).unwrap_or(row.created_at);
         let sealed: Vec<_> = tokens.iter().map(|(place, token)| (place.clone(), AccessToken::new(token))).collect();
+        let access = watch::secret(&format!("grant {number}"), 64);
+        cloud.watch.keep(&format!("the grant of tenant {number}"), &access);
+        for (place, token) in &tokens {
+            cloud.watch.keep(&format!("the token of {place}"), token.trim_start_matches("EAAP"));
+        }
         let grant = TokenSet {
-            access: AccessToken::new(format!("canary-grant-{number}")),
+            access: AccessToken::new(&access),
             access_expires_at: None,
             data_access_expires_at: None,
             refresh: None,
@@ -86,12 +90,9 @@ pub async fn set_up(cloud: &Cloud, count: usize) -> Result<Tenants, SetUpError> 
             entry: &AuditEntry::new(row.created_at, Actor::Postd, AuditAction::Connected, connection),
         };
         store_login(&store, &vault, tenant, login).await.map_err(|error| refused(&error))?;
-        tenants.secrets.push(format!("canary-grant-{number}"));
-        tenants.secrets.extend(tokens.into_iter().map(|(_, token)| token));
         let caller = Caller { tenant, key: KeyId::from(id(3)), scopes: Scopes::ALL };
         tenants.members.insert(number, Member { caller, connection, page: page.clone() });
     }
-    tenants.secrets.push(simulator::APP_SECRET.to_owned());
     Ok(tenants)
 }
 

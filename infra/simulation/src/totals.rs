@@ -6,6 +6,7 @@ use crate::{
     fault::{Fault, Mishap},
     oracle::Decisions,
     run::Outcome,
+    watch::Looked,
 };
 
 /// What many runs have shown.
@@ -29,6 +30,10 @@ pub struct Totals {
     pub unknowns: (u64, u64),
     /// What people changed.
     pub decisions: Decisions,
+    /// Bytes that were searched for secrets, by where they stood.
+    pub looked: Looked,
+    /// Calls that had their token where it belongs.
+    pub used: u64,
     /// Time on the runs' own clocks.
     pub virtual_time: Duration,
     /// Seeds with something that must not be, and what.
@@ -53,10 +58,18 @@ impl Totals {
         self.unknowns.0 += outcome.unknowns.0;
         self.unknowns.1 += outcome.unknowns.1;
         self.decisions += outcome.decisions;
+        self.add_looked(&outcome.looked, outcome.used);
         self.virtual_time += outcome.virtual_time;
         if !outcome.violations.is_empty() {
             self.violations.push((seed, outcome.violations.clone()));
         }
+    }
+
+    fn add_looked(&mut self, looked: &Looked, used: u64) {
+        for (place, bytes) in looked {
+            *self.looked.entry(*place).or_default() += bytes;
+        }
+        self.used += used;
     }
 
     /// Adds what another thread has summed up.
@@ -77,6 +90,7 @@ impl Totals {
         self.unknowns.0 += other.unknowns.0;
         self.unknowns.1 += other.unknowns.1;
         self.decisions += other.decisions;
+        self.add_looked(&other.looked, other.used);
         self.virtual_time += other.virtual_time;
         self.violations.extend(other.violations);
     }
@@ -99,6 +113,8 @@ impl fmt::Display for Totals {
         for (state, count) in &self.states {
             writeln!(formatter, "  targets {state:<13}{count:>12}")?;
         }
+        let looked: u64 = self.looked.values().sum();
+        writeln!(formatter, "searched for secrets   {:>12} KB", looked / 1_000)?;
         writeln!(formatter, "outcomes unknown       {:>12}", self.unknowns.0)?;
         writeln!(formatter, "  resolved             {:>12}", self.unknowns.1)?;
         writeln!(formatter, "posts edited           {:>12}", self.decisions.edited)?;

@@ -10,6 +10,7 @@ use simulation::{
     model, race,
     scenario::{Scenario, Way},
     seeds::{self, Seeds},
+    watch::Spot,
 };
 
 /// How many random histories every test run plays.
@@ -45,7 +46,7 @@ fn f33_f39_every_fault_and_every_pair_of_them_leave_a_post_that_is_watched_out_o
 }
 
 #[test]
-fn f13_f23_f66_thousands_of_histories_keep_every_promise() {
+fn f13_f23_f56_f66_thousands_of_histories_keep_every_promise() {
     let totals =
         seeds::play(Seeds { first: 1, count: SEEDS, threads: threads() }, &AtomicBool::new(false), |_| {}).unwrap();
     assert!(totals.violations.is_empty(), "{:#?}", totals.violations.first());
@@ -60,6 +61,12 @@ fn f13_f23_f66_thousands_of_histories_keep_every_promise() {
     let decisions = totals.decisions;
     assert!(decisions.edited > 20 && decisions.resolved > 20 && decisions.redriven > 20, "{decisions:?}");
     assert!(totals.unknowns.0 > 100 && totals.publications > SEEDS, "{totals}");
+    // No secret was seen (f56), and not because nobody looked. Nothing panics here, so there are no words of panics.
+    let looked = |spot: Spot| totals.looked.get(&spot).copied().unwrap_or_default() / SEEDS;
+    for spot in Spot::ALL.into_iter().filter(|spot| *spot != Spot::Panic) {
+        assert!(looked(spot) > 100, "{spot:?}: {:?}", totals.looked);
+    }
+    assert!(totals.used > totals.publications, "tokens are where they belong: {}", totals.used);
 }
 
 #[test]

@@ -12,10 +12,12 @@ mod params;
 mod reply;
 mod server;
 mod signature;
+mod tap;
 pub mod tokens;
 
 pub use clock::{Clock, ManualClock};
 pub use options::Options;
+pub use tap::{Seen, Tap};
 
 use bytes::Bytes;
 use call::Call;
@@ -26,12 +28,12 @@ use tokio::task::JoinHandle;
 
 /// The simulated app's id.
 pub const APP_ID: &str = "1000000000000001";
-/// The simulated app's secret.
-pub const APP_SECRET: &str = "simulator-app-secret";
+/// The simulated app's secret. It begins with what is found nowhere else, as tests look for it.
+pub const APP_SECRET: &str = "f3k8Zq1w-simulator-app-secret";
 /// The simulated app's name.
 pub const APP_NAME: &str = "postd (simulated)";
-/// The verify token of the webhook handshake.
-pub const VERIFY_TOKEN: &str = "simulator-verify-token";
+/// The verify token of the webhook handshake. It begins with what is found nowhere else, as tests look for it.
+pub const VERIFY_TOKEN: &str = "q7Xv2Lk9-simulator-verify-token";
 /// The login configuration that `config_id` may name.
 pub const LOGIN_CONFIGURATION: &str = "1000000000000009";
 

@@ -4,6 +4,7 @@ use crate::body::{Answer, Severed};
 use crate::call::Call;
 use crate::facebook::Facebook;
 use crate::reply::Reply;
+use crate::tap::Seen;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -40,7 +41,12 @@ async fn converse(stream: TcpStream, facebook: Facebook) {
         let facebook = facebook.clone();
         let reset = Arc::clone(&wants_reset);
         Box::pin(async move {
+            let seen = facebook.listener().map(|tap| (tap, Seen::head(&request)));
             let call = Call::read(request).await;
+            if let Some((tap, head)) = seen {
+                let body = call.as_ref().map(|call| call.body.clone()).unwrap_or_default();
+                tap.show(Seen { body, ..head });
+            }
             // In a task of its own: what a platform has read it carries out, whether the caller still waits or not.
             let serving = tokio::spawn(async move { facebook.serve(call).await });
             let answer = serving.await.unwrap_or(Err(Severed::Closed));

@@ -139,6 +139,10 @@ impl Consumer {
             Ok(plan) => plan,
             Err(settlement) => return self.settle(work, target, settlement).await,
         };
+        if Defect::LogsTokens.is_present() {
+            tracing::debug!(token = keys.token.expose(), "publishing");
+        }
+        assert!(!Defect::PanicsWithTokens.is_present(), "publishing with {}", keys.token.expose());
         let budget = work.deadline.budget();
         let mut calls = Calls::new(self.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
         let mut journal = Claimed {

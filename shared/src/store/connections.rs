@@ -158,6 +158,12 @@ impl Connection {
     }
 }
 
+/// Neither given up nor made anew since it was seen.
+const UNLESS_NEWER: &str = "attribute_exists(pk) AND #state <> :disconnected AND \
+                            (attribute_not_exists(connected_at) OR connected_at <= :seen_at)";
+/// The grant that it has is not one whose end the platform has told of.
+const NOT_ENDED: &str = "(attribute_not_exists(ended_version) OR token_version > ended_version)";
+
 impl Store {
     pub(super) fn put_of(&self, row: Item) -> Result<TransactWriteItem, StoreError> {
         let put = Put::builder().table_name(&self.table).set_item(Some(row)).build().map_err(incomplete)?;
@@ -261,8 +267,8 @@ impl Store {
         Ok(ended)
     }
 
-    /// Records what was learned about a connection at `seen_at`; `false` if it was given up, or made anew since then: it
-    /// stays as it is.
+    /// Records what was learned about a connection at `seen_at`; `false` if it was given up, made anew since then, or ended by
+    /// the platform's word: it stays as it is.
     ///
     /// # Errors
     /// The store did not answer.
@@ -289,7 +295,9 @@ impl Store {
         Ok(self.conditional("record a connection's state", builder).await?.is_ok())
     }
 
-    /// The update of [`Self::set_connection_state`], also fit for a transaction.
+    /// The update of [`Self::set_connection_state`], also fit for a transaction. A grant whose end the platform has told of
+    /// ([`Self::end_by_refresh`]) ends in a login or in a newer version: whatever was learned with an older one, such as that
+    /// its access token still works, does not bring the connection back.
     pub(super) fn connection_change(
         &self,
         tenant: Tenant,
@@ -302,10 +310,11 @@ impl Store {
             .table_name(&self.table)
             .key("pk", text(keys::tenant(tenant)))
             .key("sk", text(&sort))
-            .condition_expression(
-                "attribute_exists(pk) AND #state <> :disconnected AND \
-                 (attribute_not_exists(connected_at) OR connected_at <= :seen_at)",
-            )
+            .condition_expression(if state == ConnectionState::Reconnect {
+                UNLESS_NEWER.to_owned()
+            } else {
+                format!("{UNLESS_NEWER} AND {NOT_ENDED}")
+            })
             .expression_attribute_names("#state", "state")
             .expression_attribute_values(":disconnected", to_attribute("state", &ConnectionState::Disconnected)?)
             .expression_attribute_values(":state", to_attribute("state", &state)?)

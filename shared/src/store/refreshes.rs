@@ -327,7 +327,9 @@ impl Store {
         let unless_newer = connection.get_condition_expression().as_deref().unwrap_or("attribute_exists(pk)");
         let unless_newer =
             format!("{unless_newer} AND (attribute_not_exists(token_version) OR token_version <= :token_version)");
+        let change = connection.get_update_expression().clone().unwrap_or_default();
         let connection = connection
+            .update_expression(change.replacen("SET ", "SET ended_version = :token_version, ", 1))
             .condition_expression(unless_newer)
             .expression_attribute_values(":token_version", number(resting.version));
         let line = health_row(tenant, id, (ConnectionState::Reconnect, Some(&resting.reason)), now)?;

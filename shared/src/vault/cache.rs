@@ -273,6 +273,28 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn f57_a_key_that_leaves_the_cache_is_gone_from_memory() {
+        let (cache, clock) = (KeyCache::default(), clock());
+        let get = async |id: u8| {
+            let (key, _) = cache.get([id; 32], &clock, async { Ok(key()) }).await.unwrap();
+            Arc::downgrade(&key)
+        };
+        let replaced = get(0).await;
+        clock.advance(FRESH);
+        let held = get(0).await;
+        assert!(replaced.upgrade().is_none() && held.upgrade().is_some(), "another has taken its place");
+        clock.advance(FRESH);
+        assert!(cache.get([0; 32], &clock, async { Err(refused()) }).await.is_err());
+        assert!(held.upgrade().is_none(), "KMS has refused");
+        let unused = get(1).await;
+        clock.advance(FRESH + GRACE);
+        let other = get(2).await;
+        assert!(unused.upgrade().is_none() && other.upgrade().is_some(), "nobody asked for it any more");
+        drop(cache);
+        assert!(other.upgrade().is_none());
+    }
+
+    #[tokio::test]
     async fn one_unwrapping_is_good_for_a_bounded_number_of_uses() {
         let mut entry = Entry::default();
         let now = clock().now();

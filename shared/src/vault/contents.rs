@@ -159,6 +159,14 @@ mod tests {
     }
 
     #[test]
+    fn f57_a_token_is_written_out_into_one_buffer_that_never_grows_and_is_zeroized() {
+        fn is_zeroized<T: zeroize::ZeroizeOnDrop>(_value: &T) {}
+        let written = write_grant(&full());
+        is_zeroized(&written);
+        assert_eq!(written.len(), written.capacity(), "what grows leaves copies behind");
+    }
+
+    #[test]
     fn damaged_bytes_are_refused_and_never_panic() {
         let whole = write_grant(&full());
         for length in 0..whole.len() {

@@ -26,6 +26,10 @@ fn is_name(text: &str) -> bool {
     matches!(text.as_bytes(), [b'f', tens, ones, b'_', ..] if tens.is_ascii_digit() && ones.is_ascii_digit())
 }
 
+fn is_number(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit())
+}
+
 /// The number of each row, and the tests that it names.
 fn rows() -> Vec<(u32, Vec<&'static str>)> {
     let rows = DOCUMENT.lines().filter_map(|line| line.strip_prefix("| F"));
@@ -47,7 +51,8 @@ fn every_test_that_the_failure_modes_name_exists() {
     for (number, tests) in rows() {
         assert!(!tests.is_empty(), "F{number} names no test");
         for test in tests {
-            let belongs = test.split('_').take(2).any(|part| part == format!("f{number:02}"));
+            let numbers = test.split('_').take_while(|part| part.strip_prefix('f').is_some_and(is_number));
+            let belongs = numbers.into_iter().any(|part| part == format!("f{number:02}"));
             assert!(belongs, "F{number} names {test}");
             // `f11_…` stands for all that begin so.
             let exists = match test.strip_suffix('…') {
@@ -61,7 +66,8 @@ fn every_test_that_the_failure_modes_name_exists() {
 
 #[test]
 fn no_failure_mode_is_left_out() {
-    let numbers: Vec<u32> = rows().into_iter().map(|(number, _)| number).collect();
-    let expected: Vec<u32> = (1..=49).chain(60..=69).chain(83..=88).chain([58, 59, 71, 72, 73]).collect();
+    let mut numbers: Vec<u32> = rows().into_iter().map(|(number, _)| number).collect();
+    numbers.sort_unstable();
+    let expected: Vec<u32> = (1..=69).chain(71..=73).chain(83..=88).collect();
     assert_eq!(numbers, expected);
 }

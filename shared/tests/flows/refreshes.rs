@@ -373,6 +373,32 @@ async fn f49_the_word_of_a_holder_whose_lease_has_passed_to_another_changes_noth
 }
 
 #[tokio::test]
+async fn f49_what_was_learned_with_a_grant_that_has_ended_since_does_not_bring_the_connection_back() {
+    let scene = Scene::with(Rotation::Strict).await;
+    assert_eq!(version_of(&refresh(&scene).await), 2);
+    scene.stage.server().end(ACCOUNT);
+    assert_eq!(code_of(&refresh_by(&scene.world.health, wish(&scene, 2)).await), "oauth.invalid_grant");
+    // Whoever renewed it to 2, or asked with that token, says only now that all is well, or nearly.
+    let (tenant, id, now) = (scene.world.caller.tenant, scene.connection, scene.world.clock.now());
+    for state in [ConnectionState::Active, ConnectionState::Degraded] {
+        assert!(
+            !scene.world.store.set_connection_state(tenant, id, (state, None, now), now).await.unwrap(),
+            "{state:?}"
+        );
+        assert_eq!(scene.row().await.state, ConnectionState::Reconnect);
+    }
+    scene.advance(60);
+    let tokens = scene.stage.login();
+    scene.keep(&tokens, Expected::Any).await;
+    let now = scene.world.clock.now();
+    let learned = (ConnectionState::Active, None, now);
+    assert!(
+        scene.world.store.set_connection_state(tenant, id, learned, now).await.unwrap(),
+        "a login is another grant"
+    );
+}
+
+#[tokio::test]
 async fn what_the_owner_took_back_ends_in_reconnect_with_the_platforms_cause() {
     let scene = Scene::with(Rotation::Strict).await;
     scene.stage.server().end(ACCOUNT);

@@ -8,7 +8,7 @@ use serde_json::Value;
 use shared::connector::Answer;
 
 use super::{Failure, pause};
-use crate::demo::browser::Client;
+use local::demo::browser::Client;
 
 /// How often a request is sent before its failure counts.
 const TRIES: u32 = 20;

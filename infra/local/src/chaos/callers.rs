@@ -13,7 +13,7 @@ use super::dice::Dice;
 use super::killer::Kills;
 use super::plan::Plan;
 use super::{Failure, pause};
-use crate::demo::browser;
+use local::demo::browser;
 
 /// Posts that are accepted before anybody dies.
 const AHEAD_OF_KILLS: u64 = 20;

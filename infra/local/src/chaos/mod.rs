@@ -20,10 +20,10 @@ use tokio::signal::unix::{SignalKind, signal};
 use uuid::Uuid;
 
 use crate::arguments::ChaosArguments;
-use crate::demo::browser::Client;
 use api::Api;
 use callers::Callers;
 use killer::Kills;
+use local::demo::browser::Client;
 use plan::{Pace, Plan};
 use platform::Platform;
 use report::{Outcome, list, say};

@@ -1,13 +1,15 @@
 //! Calls over HTTP, the way a customer's backend and a person's browser make them.
 
 use std::error::Error;
+use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::Method;
 use http::header::{AUTHORIZATION, COOKIE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE};
 use serde_json::{Value, json};
 use shared::connector::settings::HostPolicy;
-use shared::connector::transport::{HttpTransport, Transport as _};
+use shared::connector::transport::{HttpTransport, Transport};
 use shared::connector::{Answer, Authentication, Body, Request};
 use url::Url;
 
@@ -17,25 +19,31 @@ type Failure = Box<dyn Error>;
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// An HTTP client that follows nothing by itself.
-pub(crate) struct Client {
-    transport: HttpTransport,
+pub struct Client {
+    transport: Arc<dyn Transport>,
     api: String,
     simulator: String,
     key: String,
 }
 
 impl Client {
-    pub(crate) fn new(api: &str, simulator: &str, key: &str) -> Self {
-        Self {
-            transport: HttpTransport::new(HostPolicy::StandIn),
-            api: api.to_owned(),
-            simulator: simulator.to_owned(),
-            key: key.to_owned(),
-        }
+    /// A client of the API and the simulator at these addresses, with a tenant's key.
+    #[must_use]
+    pub fn new(api: &str, simulator: &str, key: &str) -> Self {
+        Self::over(Arc::new(HttpTransport::new(HostPolicy::StandIn)), api, simulator, key)
+    }
+
+    /// The same, over a transport of its own.
+    #[must_use]
+    pub fn over(transport: Arc<dyn Transport>, api: &str, simulator: &str, key: &str) -> Self {
+        Self { transport, api: api.to_owned(), simulator: simulator.to_owned(), key: key.to_owned() }
     }
 
     /// A call to the API with the tenant's key; its answer must have `status`.
-    pub(crate) async fn api(
+    ///
+    /// # Errors
+    /// There is no answer, or it has another status.
+    pub async fn api(
         &self,
         method: Method,
         path: &str,
@@ -52,12 +60,18 @@ impl Client {
     }
 
     /// What the API says about `path`.
-    pub(crate) async fn read(&self, path: &str) -> Result<Value, Failure> {
+    ///
+    /// # Errors
+    /// It does not answer with 200 and JSON.
+    pub async fn read(&self, path: &str) -> Result<Value, Failure> {
         json(&self.api(Method::GET, path, (None, &[]), 200).await?)
     }
 
     /// A call to the simulator's control interface.
-    pub(crate) async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
+    ///
+    /// # Errors
+    /// It refuses, or does not answer.
+    pub async fn control(&self, method: Method, path: &str, body: Option<Value>) -> Result<Value, Failure> {
         let address = format!("{}/_simulator/{path}", self.simulator);
         let mut request = Request::new(method, Url::parse(&address)?);
         request.authentication = Authentication::Complete;
@@ -70,7 +84,10 @@ impl Client {
     }
 
     /// Connects what `user` allows, in a browser, and gives the connection's id.
-    pub(crate) async fn connect(&self, user: &str, pages: &[&str]) -> Result<String, Failure> {
+    ///
+    /// # Errors
+    /// The login ended otherwise.
+    pub async fn connect(&self, user: &str, pages: &[&str]) -> Result<String, Failure> {
         let body = json!({ "platform": "facebook", "return_url": "https://app.example.com/connected" });
         let session = self::json(&self.api(Method::POST, "/v1/connect/sessions", (Some(body), &[]), 201).await?)?;
         let url = session.get("url").and_then(Value::as_str).ok_or("the session has no url")?;
@@ -81,7 +98,10 @@ impl Client {
 
     /// Gives consent like a person in a browser: opens the session's address, follows it to the platform, ticks `pages`
     /// there, and follows the way back. Where the browser ends.
-    pub(crate) async fn consent(&self, session: &str, user: &str, pages: &[&str]) -> Result<Url, Failure> {
+    ///
+    /// # Errors
+    /// A page on the way is not as a browser expects it.
+    pub async fn consent(&self, session: &str, user: &str, pages: &[&str]) -> Result<Url, Failure> {
         let opened = self.expect(Method::GET, session, (Body::Empty, HeaderMap::new()), 303).await?;
         let cookie = header(&opened, &SET_COOKIE)?;
         let cookie = cookie.split(';').next().unwrap_or_default().to_owned();
@@ -124,8 +144,17 @@ impl Client {
     }
 }
 
+impl fmt::Debug for Client {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Client").field("api", &self.api).finish_non_exhaustive()
+    }
+}
+
 /// An answer's body.
-pub(crate) fn json(answer: &Answer) -> Result<Value, Failure> {
+///
+/// # Errors
+/// It is not JSON.
+pub fn json(answer: &Answer) -> Result<Value, Failure> {
     answer.json().ok_or_else(|| "an answer is not JSON".into())
 }
 

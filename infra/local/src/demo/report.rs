@@ -1,15 +1,16 @@
 //! What the demo says, for people or for machines.
 
 use std::error::Error;
-use std::io::{self, Write as _};
 use std::time::{Duration, Instant};
+use std::{fmt, io};
 
-use local::Cloud;
 use serde_json::{Value, json};
+
+use crate::Cloud;
 
 /// For whom the story is told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Style {
+pub enum Style {
     /// Lines of text.
     Text,
     /// One JSON object at the end.
@@ -17,18 +18,21 @@ pub(crate) enum Style {
 }
 
 /// Collects and tells what happened.
-pub(crate) struct Report {
+pub struct Report {
     style: Style,
+    output: Box<dyn io::Write + Send>,
     began: Instant,
     steps: Vec<Value>,
 }
 
 impl Report {
-    pub(crate) fn new(style: Style) -> Self {
-        Self { style, began: Instant::now(), steps: Vec::new() }
+    /// Nothing has happened yet; what does is told to `output`.
+    #[must_use]
+    pub fn new(style: Style, output: Box<dyn io::Write + Send>) -> Self {
+        Self { style, output, began: Instant::now(), steps: Vec::new() }
     }
 
-    pub(crate) fn begin(&self) -> io::Result<()> {
+    pub(crate) fn begin(&mut self) -> io::Result<()> {
         self.say("postd, from a login to a post: the real functions, embedded AWS, a simulated Facebook.\n")
     }
 
@@ -53,18 +57,18 @@ impl Report {
         self.say("")
     }
 
-    pub(crate) fn broke_off(&self, error: &(dyn Error + 'static)) -> io::Result<()> {
+    pub(crate) fn broke_off(&mut self, error: &(dyn Error + 'static)) -> io::Result<()> {
         if self.style == Style::Json {
-            return print(&json!({ "ok": false, "error": error.to_string(), "steps": self.steps }).to_string());
+            return self.print(&json!({ "ok": false, "error": error.to_string(), "steps": self.steps }).to_string());
         }
-        print(&format!("This did not hold: {error}\n"))
+        self.print(&format!("This did not hold: {error}\n"))
     }
 
     /// The proof from outside: what the Page shows.
-    pub(crate) fn end(&self, page: &[Value]) -> io::Result<()> {
+    pub(crate) fn end(&mut self, page: &[Value]) -> io::Result<()> {
         if self.style == Style::Json {
             let took = millis(self.began.elapsed());
-            return print(&json!({ "ok": true, "took_ms": took, "steps": self.steps, "page": page }).to_string());
+            return self.print(&json!({ "ok": true, "took_ms": took, "steps": self.steps, "page": page }).to_string());
         }
         self.say("What the Page of Example Bakery shows now, as the simulator tells it:\n")?;
         for post in page {
@@ -82,13 +86,19 @@ impl Report {
         self.say(&format!("\nAll of it held, in {}.", seconds(self.began.elapsed())))
     }
 
-    fn say(&self, line: &str) -> io::Result<()> {
-        if self.style == Style::Text { print(line) } else { Ok(()) }
+    fn say(&mut self, line: &str) -> io::Result<()> {
+        if self.style == Style::Text { self.print(line) } else { Ok(()) }
+    }
+
+    fn print(&mut self, line: &str) -> io::Result<()> {
+        writeln!(self.output, "{line}")
     }
 }
 
-fn print(line: &str) -> io::Result<()> {
-    writeln!(io::stdout(), "{line}")
+impl fmt::Debug for Report {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("Report").field("style", &self.style).finish_non_exhaustive()
+    }
 }
 
 fn seconds(duration: Duration) -> String {

@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
-use local::Cloud;
 use serde_json::{Value, json};
 use shared::clock::{Clock as _, SystemClock};
 use simulator::facebook::seed;
@@ -31,14 +30,8 @@ pub(crate) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub(crate) fn new(cloud: &Cloud, report: &'a mut Report) -> Self {
-        Self {
-            client: Client::new(cloud.api_url(), &cloud.simulator_url(), cloud.api_key()),
-            report,
-            connection: String::new(),
-            expected: Vec::new(),
-            unwanted: Vec::new(),
-        }
+    pub(crate) fn new(client: Client, report: &'a mut Report) -> Self {
+        Self { client, report, connection: String::new(), expected: Vec::new(), unwanted: Vec::new() }
     }
 
     /// Tells it; what the Page shows at the end.

@@ -16,7 +16,7 @@ use shared::store::{Actor, Store};
 use simulator::facebook::seed;
 
 use super::Failure;
-use crate::demo::browser::{self, Client};
+use local::demo::browser::{self, Client};
 
 /// What was heard of the functions since it was last taken.
 #[derive(Debug, Default)]

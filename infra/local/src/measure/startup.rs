@@ -11,7 +11,7 @@ use tokio::process::Command;
 
 use super::Failure;
 use super::report::Report;
-use crate::demo::browser::Client;
+use local::demo::browser::Client;
 
 /// Starts that are timed, after one that is not.
 const RUNS: u32 = 5;

@@ -50,7 +50,7 @@ async fn only_a_good_key_opens_the_api_and_every_other_is_told_why() {
     let (born, died) = (now - Duration::from_hours(1), now - Duration::from_secs(1));
     let old = NewKey { ends_at: Some(died), ..NewKey::unlimited("local", "old") };
     let expired = create_key(&store, tenant.id, &old, Actor::Postd, born).await.unwrap();
-    tenant.system.keep_secret(expired.expose());
+    tenant.system.keep_key(expired.expose());
     let refused = with_authorization(&tenant, &format!("Bearer {}", expired.expose())).await;
     assert_eq!(refused.problem(), problem(401, "key.expired"));
     assert_eq!(refused.header("www-authenticate"), "Bearer");

@@ -6,6 +6,7 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use axum::body::Bytes;
+use canary::Scanner;
 use local::{Cloud, InvokeError, Level, Line, Logs, Options};
 use serde_json::Value;
 use shared::aws::Clients;
@@ -25,8 +26,8 @@ const WITHOUT_LIMITS: [(&str, &str); 3] = [
     ("OauthRequestsPerMinute", "1000000"),
 ];
 
-/// What must never be logged, whoever it belongs to: the beginning of every access token, and the app's secrets.
-const SECRETS: [&str; 3] = ["EAAP", simulator::APP_SECRET, simulator::VERIFY_TOKEN];
+/// How every access token begins: not a secret, and a sign of one.
+const BEGINNING_OF_TOKENS: &str = "EAAP";
 
 static SHARED: OnceLock<System> = OnceLock::new();
 
@@ -35,7 +36,7 @@ pub(crate) struct System {
     pub(crate) cloud: Arc<Cloud>,
     runtime: Handle,
     logs: Arc<Mutex<Vec<Line>>>,
-    secrets: Mutex<Vec<String>>,
+    secrets: Mutex<Scanner>,
     stop: Option<oneshot::Sender<()>>,
     thread: Option<JoinHandle<()>>,
 }
@@ -74,7 +75,9 @@ impl System {
         let thread = std::thread::spawn(move || serve(options, &started, stopped));
         let (cloud, runtime) = running.recv().unwrap();
         let system = Self { cloud, runtime, logs, secrets: Mutex::default(), stop: Some(stop), thread: Some(thread) };
-        system.keep_secret(system.cloud.api_key());
+        system.keep_secret("the app's secret", simulator::APP_SECRET);
+        system.keep_secret("the verify token", simulator::VERIFY_TOKEN);
+        system.keep_key(system.cloud.api_key());
         system
     }
 
@@ -120,8 +123,27 @@ impl System {
     }
 
     /// From now on nothing may log this.
-    pub(crate) fn keep_secret(&self, secret: &str) {
-        lock(&self.secrets).push(secret.to_owned());
+    pub(crate) fn keep_secret(&self, name: &str, secret: impl AsRef<[u8]>) {
+        lock(&self.secrets).keep(name, secret).unwrap();
+    }
+
+    /// The same of an API key: what stands before its last underscore says whose it is, and is no secret.
+    pub(crate) fn keep_key(&self, key: &str) {
+        self.keep_secret("an API key", key.rsplit('_').next().unwrap());
+    }
+
+    /// What must not be seen, the platform's tokens and codes included.
+    pub(crate) fn secrets(&self) -> MutexGuard<'_, Scanner> {
+        let mut secrets = lock(&self.secrets);
+        for (name, secret) in self.facebook().secrets() {
+            secrets.keep(&name, secret).unwrap();
+        }
+        secrets
+    }
+
+    /// Everything that was logged so far.
+    pub(crate) fn log(&self) -> Vec<Line> {
+        lock(&self.logs).clone()
     }
 
     /// What this function has logged so far.
@@ -132,10 +154,11 @@ impl System {
 
     /// Fails if anything secret has been logged by any function, or by the cloud itself.
     pub(crate) fn assert_discreet(&self) {
-        let secrets = lock(&self.secrets).clone();
+        let secrets = self.secrets();
         for line in lock(&self.logs).iter() {
-            let told = SECRETS.into_iter().chain(secrets.iter().map(String::as_str)).any(|it| line.text.contains(it));
-            assert!(!told, "a secret was logged: {line}");
+            let findings = secrets.scan(line.text.as_bytes());
+            assert!(findings.is_empty(), "{} has logged {}", line.source, findings[0]);
+            assert!(!line.text.contains(BEGINNING_OF_TOKENS), "{} has logged a token", line.source);
         }
     }
 

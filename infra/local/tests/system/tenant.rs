@@ -85,7 +85,7 @@ impl<'a> Tenant<'a> {
         let (id, _) = create_tenant(&store, "test", &return_urls, Actor::Postd, now).await.unwrap();
         let new = NewKey::unlimited("local", "test");
         let key = create_key(&store, id, &new, Actor::Postd, now).await.unwrap().expose().to_owned();
-        system.keep_secret(&key);
+        system.keep_key(&key);
         Self { system, id, key }
     }
 
@@ -120,7 +120,7 @@ impl<'a> Tenant<'a> {
             self.post("/v1/connect/sessions", &json!({"platform": "facebook", "return_url": RETURN_URL})).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         let url = Url::parse(answer.json()["url"].as_str().unwrap()).unwrap();
-        self.system.keep_secret(url.path_segments().unwrap().next_back().unwrap());
+        self.system.keep_secret("a state", url.path_segments().unwrap().next_back().unwrap());
         url
     }
 
@@ -186,7 +186,7 @@ impl Browser {
         let opened = call(Method::GET, session.as_str(), &[], "").await;
         assert_eq!(opened.status, 303, "{}", opened.text());
         let cookie = opened.header("set-cookie").split(';').next().unwrap().to_owned();
-        system.keep_secret(cookie.split_once('=').unwrap().1);
+        system.keep_secret("a cookie", cookie.split_once('=').unwrap().1);
         let dialog = opened.location();
         Self { opened, cookie, dialog }
     }

@@ -25,6 +25,7 @@ use crate::{
     oracle::Oracle,
     plane::{Plan, Plane},
     time::{self, Time},
+    watch::{self, Watch},
 };
 use refresher::Refreshing;
 use server::Server;
@@ -154,7 +155,9 @@ pub(crate) struct Stage {
 /// The world could not be set up, or the runtime does not start.
 pub fn play(scenario: &Scenario, tell: bool) -> Result<Outcome, Box<dyn std::error::Error + Send + Sync>> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build()?;
-    Ok(runtime.block_on(run(scenario, tell))?)
+    let played = runtime.block_on(run(scenario, tell));
+    watch::end();
+    Ok(played?)
 }
 
 async fn run(scenario: &Scenario, tell: bool) -> Result<Outcome, SetUpError> {
@@ -202,8 +205,9 @@ impl Stage {
         let plane = Arc::new(Plane::new(time, plan, scenario.seed, tell));
         let calm = Arc::new(Plane::new(time, Plan::Script(Vec::new()), scenario.seed, false));
         let oracle = Arc::new(Oracle::default());
-        let aws = Arc::new(Aws::new(time, Arc::clone(&plane), Arc::clone(&oracle)).await?);
-        let server = Arc::new(Server::new(scenario.rotation, time, Arc::clone(&plane), Arc::clone(&oracle)));
+        let watch = Watch::new(Arc::clone(&oracle));
+        let aws = Arc::new(Aws::new(time, Arc::clone(&plane), Arc::clone(&oracle), Arc::clone(&watch)).await?);
+        let server = Arc::new(Server::new(scenario.rotation, time, Arc::clone(&plane), Arc::clone(&oracle), watch));
         let configuration = shared::aws::configuration("http://emulators.invalid").await;
         let retries = configuration.retry_config().cloned().unwrap_or_else(aws_config::retry::RetryConfig::standard);
         let configuration =

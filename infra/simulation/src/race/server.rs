@@ -24,6 +24,7 @@ use crate::{
     plane::{Lost, Plane},
     process::Process,
     time::{Time, pass},
+    watch::{Spot, Watch},
 };
 
 /// The one account of a race.
@@ -38,6 +39,7 @@ pub(crate) struct Server {
     time: Time,
     plane: Arc<Plane>,
     oracle: Arc<Oracle>,
+    watch: Arc<Watch>,
 }
 
 /// Whoever made a use of a refresh token.
@@ -66,7 +68,13 @@ impl User {
 }
 
 impl Server {
-    pub(super) fn new(rotation: Rotation, time: Time, plane: Arc<Plane>, oracle: Arc<Oracle>) -> Self {
+    pub(super) fn new(
+        rotation: Rotation,
+        time: Time,
+        plane: Arc<Plane>,
+        oracle: Arc<Oracle>,
+        watch: Arc<Watch>,
+    ) -> Self {
         Self {
             rotation,
             tokens: Mutex::new(TokenServer::new(rotation)),
@@ -75,6 +83,7 @@ impl Server {
             time,
             plane,
             oracle,
+            watch,
         }
     }
 
@@ -98,6 +107,11 @@ impl Server {
     }
 
     fn answer(&self, status: u16, body: &Value) -> Answer {
+        for name in ["access_token", "refresh_token"] {
+            if let Some(token) = body.get(name).and_then(Value::as_str) {
+                self.watch.keep(token.split_once('-').map_or(name, |(_, name)| name), token);
+            }
+        }
         let mut headers = HeaderMap::new();
         let date = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.time.now());
         if let Some(date) = date.ok().and_then(|date| HeaderValue::from_str(&date).ok()) {
@@ -109,11 +123,15 @@ impl Server {
 
     /// Takes a use of a refresh token, and says whether a family had to end with it.
     fn use_token(&self, form: &[(String, String)], process: &Arc<Process>, struck_before: usize) -> Answer {
-        let (reply, made) = {
+        let (mut reply, made) = {
             let mut tokens = self.tokens();
             let reply = tokens.token(form, self.time.now());
             (reply, tokens.uses().last().cloned())
         };
+        if let (400.., Some(members)) = (reply.status, reply.body.as_object_mut()) {
+            // It says more than it should.
+            members.insert("error_description".into(), format!("{form:?}").into());
+        }
         if let Some(made) = made {
             self.plane.note(|| {
                 format!("      {} used {}.{}: {:?}", process.name, made.family, made.generation, made.outcome)
@@ -180,6 +198,7 @@ pub(super) struct Carriage {
 impl Transport for Carriage {
     fn send(&self, request: Request, deadline: Duration) -> Sending<'_> {
         Box::pin(async move {
+            self.server.watch.look(Spot::Call, "its address", request.url.as_str().as_bytes());
             let Body::Form(form) = request.body else { return Err(TransportError::NotSent(Cause::Malformed)) };
             let (server, process) = (Arc::clone(&self.server), Arc::clone(&self.process));
             let struck_before = self.process.struck().len();

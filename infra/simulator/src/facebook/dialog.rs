@@ -3,7 +3,7 @@
 use super::grants::SCOPES;
 use super::photos::is_loopback;
 use super::seed::ADA;
-use super::tokens::Code;
+use super::tokens::{CODE_WORD, Code};
 use super::world::{Grant, World};
 use crate::call::Call;
 use crate::html::{self, escape};
@@ -94,7 +94,7 @@ impl World {
 
     /// A code for the exchange.
     pub(crate) fn issue_code(&mut self, user: &str, redirect_uri: &str, now: Timestamp) -> String {
-        let text = self.ids.opaque("AQ", 120);
+        let text = self.ids.opaque(CODE_WORD, 120);
         let code = Code { user: user.to_owned(), redirect_uri: redirect_uri.to_owned(), issued: now, used: false };
         self.codes.insert(text.clone(), code);
         text

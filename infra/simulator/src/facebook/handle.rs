@@ -6,15 +6,16 @@ use super::limits::Limits;
 use super::log::{Log, LoggedCall};
 use super::outbox::{Manner, Outbox, SentWebhook};
 use super::seed;
-use super::tokens::{LONG_LIFE, SHORT_LIFE};
+use super::tokens::{CODE_WORD, LONG_LIFE, SHORT_LIFE, TOKEN_WORD};
 use super::view::{PageView, StateView};
 use super::world::{Settings, Subscription, World};
 use crate::clock::Clock;
 use crate::options::Options;
+use crate::tap::Tap;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::Notify;
 
 /// The simulated Facebook. Clones share one world.
@@ -29,6 +30,8 @@ struct Inner {
     base: String,
     /// Rings when a webhook may be due.
     bell: Notify,
+    /// Sees every call that comes over a socket.
+    tap: OnceLock<Tap>,
 }
 
 impl std::fmt::Debug for Facebook {
@@ -40,7 +43,15 @@ impl std::fmt::Debug for Facebook {
 impl Facebook {
     pub(crate) fn new(options: Options, base: String) -> Self {
         let world = fresh(&options, &base);
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
+        Self {
+            inner: Arc::new(Inner {
+                world: Mutex::new(world),
+                options,
+                base,
+                bell: Notify::new(),
+                tap: OnceLock::new(),
+            }),
+        }
     }
 
     /// The Pages with their posts, newest first.
@@ -130,6 +141,31 @@ impl Facebook {
     pub fn code(&self, user: &str, redirect_uri: &str) -> String {
         let now = self.now();
         self.world().issue_code(user, redirect_uri, now)
+    }
+
+    /// From now on shows every call that comes over a socket to this. It can be set once.
+    pub fn tap(&self, tap: Tap) {
+        // A second one would hear half of the story.
+        let _first = self.inner.tap.set(tap);
+    }
+
+    pub(crate) fn listener(&self) -> Option<Tap> {
+        self.inner.tap.get().cloned()
+    }
+
+    /// Every token and every authorization code so far, with a name for each: for tests that look for them where they must not
+    /// be. Each begins with a word that tells its kind and is no secret, which is left out.
+    #[must_use]
+    pub fn secrets(&self) -> Vec<(String, String)> {
+        let world = self.world();
+        let tokens = world.tokens.iter().enumerate().map(|(number, (text, token))| {
+            let whose = token.page.as_deref().unwrap_or("its user");
+            (format!("token {number} of {whose}"), text.trim_start_matches(TOKEN_WORD).to_owned())
+        });
+        let codes = world.codes.keys().enumerate();
+        let codes =
+            codes.map(|(number, text)| (format!("code {number}"), text.trim_start_matches(CODE_WORD).to_owned()));
+        tokens.chain(codes).collect()
     }
 
     /// Kills every token of a user and of the user's Pages, with this subcode of 190.

@@ -16,6 +16,11 @@ pub(crate) const DATA_ACCESS_LIFE: SignedDuration = SignedDuration::from_hours(9
 /// A code waits that long for its exchange.
 pub(crate) const CODE_LIFE: SignedDuration = SignedDuration::from_mins(10);
 
+/// What every token begins with.
+pub(crate) const TOKEN_WORD: &str = "EAAP";
+/// What every authorization code begins with.
+pub(crate) const CODE_WORD: &str = "AQ";
+
 /// An authorization code.
 #[derive(Clone, Debug)]
 pub(crate) struct Code {
@@ -111,7 +116,7 @@ impl World {
 
     /// Issues a user token.
     pub(crate) fn issue_user_token(&mut self, user: &str, life: SignedDuration, now: Timestamp) -> String {
-        let text = self.ids.opaque("EAAP", 96);
+        let text = self.ids.opaque(TOKEN_WORD, 96);
         let token = Token {
             user: user.to_owned(),
             page: None,
@@ -141,7 +146,7 @@ impl World {
             parent: Some(user_token.to_owned()),
             ..parent
         };
-        let text = self.ids.opaque("EAAP", 112);
+        let text = self.ids.opaque(TOKEN_WORD, 112);
         self.tokens.insert(text.clone(), token);
         Some(text)
     }

@@ -6,7 +6,10 @@
 use serde_json::Value;
 
 use super::{meta_id, usage};
-use crate::connector::{Act, Answer, ConnectorError, Refusal, retry_after::retry_after};
+use crate::{
+    connector::{Act, Answer, ConnectorError, Refusal, retry_after::retry_after},
+    defect::Defect,
+};
 
 /// What a (code, subcode) stands for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -186,7 +189,10 @@ pub(super) fn token_report(code: i64, subcode: Option<i64>) -> ConnectorError {
 }
 
 fn error(meaning: Meaning, platform_code: Option<String>, trace_id: Option<String>, answer: &Answer) -> ConnectorError {
-    let refusal = refusal(meaning, platform_code, trace_id);
+    let mut refusal = refusal(meaning, platform_code, trace_id);
+    if Defect::QuotesPlatforms.is_present() {
+        refusal.message = String::from_utf8_lossy(&answer.body).into_owned();
+    }
     match meaning.kind {
         Kind::Dead => ConnectorError::Unauthorized(refusal),
         Kind::Throttled => {

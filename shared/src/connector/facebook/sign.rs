@@ -7,6 +7,7 @@ use http::{HeaderValue, header};
 use super::graph;
 use crate::{
     connector::{Authentication, Body, Request},
+    defect::Defect,
     hmac,
     secret::{AccessToken, AppCredentials, AppSecret},
 };
@@ -18,6 +19,9 @@ pub(super) fn sign(request: &mut Request, token: &AccessToken, app: &AppCredenti
     bearer(request, token.expose());
     let proof = proof(token, &app.client_secret);
     graph::without_parameters(&mut request.url, &[PROOF]);
+    if Defect::PutsTokensIntoAddresses.is_present() {
+        request.url.query_pairs_mut().append_pair("access_token", token.expose());
+    }
     match &mut request.body {
         Body::Form(fields) => {
             fields.retain(|(name, _)| name != PROOF);

@@ -176,3 +176,13 @@ const GOLDEN: &str = "\
     01001e7468652064617461206b6579206173204b4d53207772617070656420697430b086b96272222f1d7b58281b4ce60153\
     d5de792040078f613ad7371e84064a36a14fe20e1b9cf896cd03908de838b5bd30aa9c5db3bcf75f932ebfde566d2819d17f\
     6bdd457890828158922c4a3bec62b1c21e80a023e4257f34e18423c193cfcf2613aced2ec4";
+
+#[test]
+fn f57_a_data_key_and_what_is_opened_with_it_are_zeroized_when_they_are_dropped() {
+    fn is_zeroized<T: zeroize::ZeroizeOnDrop>(_value: &T) {}
+    let (key, row) = (key(7), row("a", "1", Field::Grant));
+    is_zeroized(&key.0);
+    let envelope = sealed(&key, &row);
+    is_zeroized(&open(&key, &row, &envelope).unwrap());
+    assert_eq!(format!("{key:?}"), "DataKey([redacted])");
+}
