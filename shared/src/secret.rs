@@ -101,10 +101,15 @@ mod tests {
         )+};
     }
 
-    none_is!(fmt::Display: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
-    none_is!(serde::Serialize: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
-    none_is!(AsRef<str>: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
-    none_is!(std::ops::Deref: AccessToken, RefreshToken, AppSecret, VerifyToken, AuthorizationCode, AppCredentials);
+    /// The same of every secret.
+    macro_rules! no_secret_is {
+        ($($trait:path),+ $(,)?) => {$(
+            none_is!($trait: AccessToken, RefreshToken, AppSecret, VerifyToken);
+            none_is!($trait: AuthorizationCode, CodeVerifier, AppCredentials);
+        )+};
+    }
+
+    no_secret_is!(fmt::Display, serde::Serialize, AsRef<str>, std::ops::Deref);
 
     /// Compiles only if the value is overwritten when it is dropped.
     fn is_zeroized<T: ZeroizeOnDrop>(_value: &T) {}
@@ -116,6 +121,7 @@ mod tests {
         is_zeroized(&AppSecret::new("a").0);
         is_zeroized(&VerifyToken::new("a").0);
         is_zeroized(&AuthorizationCode::new("a").0);
+        is_zeroized(&CodeVerifier::new("a").0);
     }
 
     /// Counts how often it was zeroized.

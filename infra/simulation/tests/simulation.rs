@@ -18,7 +18,7 @@ const SEEDS: u64 = 2_000;
 /// How many random races for a token every test run plays.
 const RACES: u64 = 500;
 /// No defect may hide for longer.
-const MOST_SEEDS: u64 = 400;
+const MOST_SEEDS: u64 = 1_000;
 
 fn threads() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
