@@ -50,7 +50,7 @@ pub enum Defect {
     RefreshesWithoutLease,
     /// A renewed token is stored whatever stands there by then.
     StoresOverNewerTokens,
-    /// A refusal to renew ends the connection without a look at what has been stored meanwhile.
+    /// A refusal to renew ends the connection, whatever has been stored meanwhile.
     BelievesRefusalsAtOnce,
 }
 

@@ -321,12 +321,15 @@ impl Store {
         } else {
             lease.condition_expression("fence = :fence").expression_attribute_values(":fence", number(fence))
         };
+        let believes = Defect::BelievesRefusalsAtOnce.is_present();
+        let seen_at = if believes { Timestamp::MAX } else { seen_at };
         let state = (ConnectionState::Reconnect, Some(&resting.reason), seen_at);
         let connection = self.connection_change(tenant, id, state, now)?;
-        // A login is known by its version, too: clocks differ.
-        let unless_newer = connection.get_condition_expression().as_deref().unwrap_or("attribute_exists(pk)");
-        let unless_newer =
-            format!("{unless_newer} AND (attribute_not_exists(token_version) OR token_version <= :token_version)");
+        let mut unless_newer = connection.get_condition_expression().clone().unwrap_or_default();
+        if !believes {
+            // A login is known by its version, too: clocks differ.
+            unless_newer.push_str(" AND (attribute_not_exists(token_version) OR token_version <= :token_version)");
+        }
         let change = connection.get_update_expression().clone().unwrap_or_default();
         let connection = connection
             .update_expression(change.replacen("SET ", "SET ended_version = :token_version, ", 1))
