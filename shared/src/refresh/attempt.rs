@@ -110,7 +110,7 @@ impl Refresher<'_> {
                 self.release(held.wish, held.fence, &Release::Untouched).await?;
                 return Ok(Refreshed::Unsupported);
             };
-            let Some(takes) = held.wish.budget.next_call() else {
+            let Some(takes) = held.wish.budget.next_call().filter(|takes| *takes >= super::SHORTEST) else {
                 self.release(held.wish, held.fence, &Release::Untouched).await?;
                 return Ok(Refreshed::Later { at: self.clock.now(), reason: no_time() });
             };

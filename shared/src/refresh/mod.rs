@@ -39,8 +39,8 @@ const FIRST_LOOK: Duration = Duration::from_millis(100);
 const LAST_LOOK: Duration = Duration::from_secs(1);
 /// How long a try waits while something of ours does not answer.
 const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
-/// With less than this left no renewal is begun: its answer must be stored.
-const SHORTEST: Duration = Duration::from_secs(3);
+/// With less than this left no token is sent: an answer that comes too late is lost, and at a strict server the grant with it.
+const SHORTEST: Duration = Duration::from_secs(6);
 
 /// Renews tokens, with what its function has.
 pub struct Refresher<'a> {
