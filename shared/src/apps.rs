@@ -57,7 +57,7 @@ pub enum SecretError {
     /// The secret is there and not what it should be: an operator must set it right.
     #[error("the secret {secret} is unusable: {problem}")]
     Unusable {
-        /// Which one, such as `facebook app`.
+        /// Which one: the name of the app's platform, or `signing key`.
         secret: &'static str,
         /// What is wrong with it, without any of its content.
         problem: &'static str,
@@ -207,10 +207,8 @@ impl Apps {
     /// Adds the app of `platform`, kept in the secret with this ARN.
     #[must_use]
     pub fn with(mut self, platform: Platform, secret_arn: impl Into<String>) -> Self {
-        let name = match platform {
-            Platform::Facebook => "facebook app",
-        };
-        let cached = Cached::new(self.client.clone(), (name, secret_arn.into()), parse_app, self.clock.clone());
+        let cached =
+            Cached::new(self.client.clone(), (platform.name(), secret_arn.into()), parse_app, self.clock.clone());
         self.secrets.insert(platform, cached);
         self
     }

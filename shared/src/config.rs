@@ -19,7 +19,13 @@ use jiff::SignedDuration;
 use tracing::level_filters::LevelFilter;
 use url::Url;
 
-use crate::{reach::LocalHosts, variables};
+use crate::{connector::settings::HostPolicy, variables};
+
+mod apps;
+mod platforms;
+
+pub use apps::Apps;
+pub use platforms::Platforms;
 
 /// A source of environment variables: the process's, or an array in a test.
 pub trait Variables {
@@ -65,6 +71,17 @@ pub enum Environment {
     Staging,
     /// The real thing.
     Production,
+}
+
+impl Environment {
+    /// Where platforms may be called here.
+    #[must_use]
+    pub const fn platform_hosts(self) -> HostPolicy {
+        match self {
+            Self::Local => HostPolicy::StandIn,
+            Self::Dev | Self::Staging | Self::Production => HostPolicy::PlatformOnly,
+        }
+    }
 }
 
 impl FromStr for Environment {
@@ -200,31 +217,6 @@ pub fn base_url(value: &str, environment: Environment) -> Result<Url, &'static s
     if bare { Ok(url) } else { Err("has more than scheme, host, port and path") }
 }
 
-/// Reads a base URL of a platform: outside the local cloud, only its own hosts will do.
-fn platform_url(value: &str, environment: Environment, domain: &str) -> Result<Url, &'static str> {
-    let url = base_url(value, environment)?;
-    let own = url
-        .host_str()
-        .is_some_and(|host| host.strip_suffix(domain).is_some_and(|front| front.is_empty() || front.ends_with('.')));
-    match environment {
-        Environment::Local => Ok(url),
-        Environment::Dev | Environment::Staging | Environment::Production if own => Ok(url),
-        Environment::Dev | Environment::Staging | Environment::Production => Err("not a host of the platform"),
-    }
-}
-
-/// Reads whole seconds, at most a day.
-///
-/// # Errors
-/// What is wrong with it.
-pub fn seconds(value: &str) -> Result<SignedDuration, &'static str> {
-    let seconds: u32 = value.parse().map_err(|_| "not a number of seconds")?;
-    if seconds > 86_400 {
-        return Err("more than a day");
-    }
-    Ok(SignedDuration::from_secs(i64::from(seconds)))
-}
-
 /// What every function needs.
 #[derive(Debug, Clone)]
 pub struct Core {
@@ -358,23 +350,6 @@ text_section!(
     secret
 );
 
-/// Our Facebook app, and those of tenants.
-#[derive(Debug, Clone)]
-pub struct FacebookApp {
-    /// The ARN of our app's secret ([`variables::FACEBOOK_APP`]).
-    pub secret: String,
-    /// What the names of the tenants' secrets begin with ([`variables::TENANT_APPS`]).
-    pub tenants: Option<String>,
-}
-
-impl Section for FacebookApp {
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        let secret = reader.text(variables::FACEBOOK_APP);
-        let tenants = reader.optional(variables::TENANT_APPS, |prefix| Ok(prefix.to_owned()));
-        Some(Self { secret: secret?, tenants: tenants? })
-    }
-}
-
 /// The guard against the same content going out twice.
 #[derive(Debug, Clone, Copy)]
 pub struct Duplicates {
@@ -391,54 +366,6 @@ impl Section for Duplicates {
         })?;
         let window = hours.filter(|hours| *hours > 0);
         Some(Self { window: window.map(|hours| SignedDuration::from_hours(i64::from(hours))) })
-    }
-}
-
-/// What replaces the connectors' own settings; all of it absent outside the local cloud and tests.
-#[derive(Debug, Clone, Default)]
-pub struct Platforms {
-    /// [`variables::FACEBOOK_GRAPH_URL`].
-    pub facebook_graph_url: Option<Url>,
-    /// [`variables::FACEBOOK_DIALOG_URL`].
-    pub facebook_dialog_url: Option<Url>,
-    /// [`variables::FACEBOOK_GRAPH_VERSION`].
-    pub facebook_graph_version: Option<String>,
-    /// [`variables::FACEBOOK_SETTLE_SECONDS`].
-    pub facebook_settle_time: Option<SignedDuration>,
-    /// [`variables::LOCAL_HOSTS`].
-    pub local_hosts: Option<LocalHosts>,
-}
-
-impl Section for Platforms {
-    fn read(reader: &mut Reader<'_>) -> Option<Self> {
-        // `Core` reports a bad environment; here it only means that the strict rule applies.
-        let environment = reader.value(variables::ENVIRONMENT).and_then(|value| value.parse().ok());
-        let rule = environment.unwrap_or(Environment::Production);
-        let facebook = |value: &str| platform_url(value, rule, "facebook.com");
-        let facebook_graph_url = reader.optional(variables::FACEBOOK_GRAPH_URL, facebook);
-        let facebook_dialog_url = reader.optional(variables::FACEBOOK_DIALOG_URL, facebook);
-        let facebook_graph_version = reader.optional(variables::FACEBOOK_GRAPH_VERSION, graph_version);
-        let facebook_settle_time = reader.optional(variables::FACEBOOK_SETTLE_SECONDS, seconds);
-        let local_hosts = reader.optional(variables::LOCAL_HOSTS, |value| match rule {
-            Environment::Local => value.parse(),
-            Environment::Dev | Environment::Staging | Environment::Production => Err("for the local cloud only"),
-        });
-        Some(Self {
-            facebook_graph_url: facebook_graph_url?,
-            facebook_dialog_url: facebook_dialog_url?,
-            facebook_graph_version: facebook_graph_version?,
-            facebook_settle_time: facebook_settle_time?,
-            local_hosts: local_hosts?,
-        })
-    }
-}
-
-fn graph_version(value: &str) -> Result<String, &'static str> {
-    let number = |part: &str| !part.is_empty() && part.len() <= 3 && part.bytes().all(|byte| byte.is_ascii_digit());
-    let valid = value.strip_prefix('v').and_then(|rest| rest.split_once('.'));
-    match valid {
-        Some((major, minor)) if number(major) && number(minor) => Ok(value.to_owned()),
-        Some(_) | None => Err("not a version such as v26.0"),
     }
 }
 
@@ -530,33 +457,6 @@ mod tests {
     }
 
     #[test]
-    fn outside_the_local_cloud_a_platform_answers_from_its_own_hosts() {
-        for wrong in ["https://evil.example", "https://facebook.com.evil.example", "https://notfacebook.com"] {
-            let text = problem::<Platforms>(&with(&[("POSTD_FACEBOOK_GRAPH_URL", wrong)]));
-            assert_eq!(text, "bad configuration: POSTD_FACEBOOK_GRAPH_URL (not a host of the platform)", "{wrong}");
-        }
-        for fine in ["https://graph.facebook.com", "https://facebook.com"] {
-            assert_eq!(problem::<Platforms>(&with(&[("POSTD_FACEBOOK_GRAPH_URL", fine)])), "", "{fine}");
-        }
-        let local = [("POSTD_ENVIRONMENT", "local"), ("POSTD_FACEBOOK_GRAPH_URL", "http://127.0.0.1:8081")];
-        assert_eq!(problem::<Platforms>(&with(&local)), "");
-    }
-
-    #[test]
-    fn addresses_of_callers_lead_to_this_machine_in_the_local_cloud_only() {
-        let hosts = ("POSTD_LOCAL_HOSTS", "127.0.0.1:8081,media.postd:9000");
-        assert_eq!(problem::<Platforms>(&with(&[("POSTD_ENVIRONMENT", "local"), hosts])), "");
-        for environment in ["dev", "staging", "production", "lokal"] {
-            let text = problem::<Platforms>(&with(&[("POSTD_ENVIRONMENT", environment), hosts]));
-            assert_eq!(text, "bad configuration: POSTD_LOCAL_HOSTS (for the local cloud only)", "{environment}");
-        }
-        for wrong in ["10.0.0.1:80", "a/b", "user@127.0.0.1:1", "127.0.0.1:99999", ","] {
-            let text = problem::<Platforms>(&with(&[("POSTD_ENVIRONMENT", "local"), ("POSTD_LOCAL_HOSTS", wrong)]));
-            assert!(text.contains("POSTD_LOCAL_HOSTS (not hosts of this machine"), "{wrong}: {text}");
-        }
-    }
-
-    #[test]
     fn the_window_for_duplicates_is_off_unless_it_is_asked_for_and_a_week_at_most() {
         let window = |hours| read::<Duplicates>(&[("POSTD_DUPLICATE_WINDOW_HOURS", hours)]).unwrap().window;
         assert_eq!((window(""), window("0")), (None, None));
@@ -583,23 +483,6 @@ mod tests {
             ("POSTD_DATA_KEY_MESSAGES", "4294967297"),
         ] {
             assert!(problem::<Vault>(&[(name, value)]).contains(name), "{name}={value}");
-        }
-    }
-
-    #[test]
-    fn versions_and_durations_are_read_or_refused() {
-        let good =
-            read::<Platforms>(&[("POSTD_FACEBOOK_GRAPH_VERSION", "v26.0"), ("POSTD_FACEBOOK_SETTLE_SECONDS", "5")])
-                .unwrap();
-        assert_eq!(good.facebook_graph_version.as_deref(), Some("v26.0"));
-        assert_eq!(good.facebook_settle_time, Some(SignedDuration::from_secs(5)));
-        for (name, value) in [
-            ("POSTD_FACEBOOK_GRAPH_VERSION", "26.0"),
-            ("POSTD_FACEBOOK_GRAPH_VERSION", "v26/../.."),
-            ("POSTD_FACEBOOK_SETTLE_SECONDS", "-1"),
-            ("POSTD_FACEBOOK_SETTLE_SECONDS", "86401"),
-        ] {
-            assert!(problem::<Platforms>(&[(name, value)]).contains(name), "{name}={value}");
         }
     }
 }

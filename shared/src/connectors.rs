@@ -3,8 +3,9 @@
 use std::sync::Arc;
 
 use crate::{
-    connector::{Connector, Finding},
+    connector::{Connector, Finding, facebook::Facebook, settings::Settings},
     content::Content,
+    options::Options,
     platform::Platform,
     reach::{Purpose, Reach, Refused},
 };
@@ -23,10 +24,20 @@ impl std::fmt::Debug for Connectors {
 }
 
 impl Connectors {
-    /// One connector for each platform.
+    /// The connector of each platform, with these settings.
     #[must_use]
-    pub fn new(facebook: Arc<dyn Connector>) -> Self {
-        Self { facebook, reach: Reach::default() }
+    pub fn new(settings: Settings) -> Self {
+        Self { facebook: Arc::new(Facebook::new(settings.facebook)), reach: Reach::default() }
+    }
+
+    /// The same, with another connector for the platform that it speaks for.
+    #[must_use]
+    pub fn with(mut self, connector: Arc<dyn Connector>) -> Self {
+        let place = match connector.platform() {
+            Platform::Facebook => &mut self.facebook,
+        };
+        *place = connector;
+        self
     }
 
     /// The same, with addresses that lead elsewhere: to the local cloud's own hosts.
@@ -43,14 +54,23 @@ impl Connectors {
         }
     }
 
-    /// Everything about `content` that would be refused on its way to `platform`: by its rules, and by ours for addresses
-    /// (F45): the platform fetches them, and shall not be made to fetch what is not public.
+    /// Everything about a post that would be refused on its way to `platform`: by its rules, and by ours for addresses
+    /// (F45), which are fetched and shall not make anybody fetch what is not public. Pointers begin in the content, or with
+    /// `/options`.
     #[must_use]
-    pub fn preflight(&self, platform: Platform, content: &Content) -> Vec<Finding> {
-        let mut findings = self.of(platform).preflight(content);
+    pub fn preflight(&self, platform: Platform, content: &Content, options: Option<&Options>) -> Vec<Finding> {
+        if let Some(options) = options.filter(|options| options.platform() != platform) {
+            let message = format!("These options are for {}, and the target is at {platform}.", options.platform());
+            return vec![Finding { rule: "options.other_platform", pointer: "/options".into(), message }];
+        }
+        let mut findings = self.of(platform).preflight(content, options);
         let link = content.link.iter().map(|url| ("/link".to_owned(), url, Purpose::Link));
-        let media = content.media.iter().enumerate();
-        let media = media.map(|(index, media)| (format!("/media/{index}/url"), &media.url, Purpose::Fetch));
+        let media = content.media.iter().enumerate().flat_map(|(index, media)| {
+            let file = (format!("/media/{index}/url"), &media.url, Purpose::Fetch);
+            let thumbnail =
+                media.thumbnail.iter().map(move |url| (format!("/media/{index}/thumbnail"), url, Purpose::Fetch));
+            std::iter::once(file).chain(thumbnail)
+        });
         for (pointer, url, purpose) in link.chain(media) {
             let Err(refused) = self.reach.check(url, purpose) else { continue };
             // The platform's own rule says it in its own words.

@@ -22,6 +22,7 @@ pub mod http;
 pub mod ids;
 pub mod limit;
 pub mod offboarding;
+pub mod options;
 pub mod platform;
 pub mod post;
 pub mod problem;

@@ -4,26 +4,31 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
-/// A platform that a tenant may connect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "lowercase")]
-pub enum Platform {
-    /// Facebook Pages.
-    Facebook,
+macro_rules! platforms {
+    ($($(#[$documentation:meta])* $variant:ident = $name:literal,)+) => {
+        /// A platform that a tenant may connect.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+        pub enum Platform {
+            $($(#[$documentation])* #[serde(rename = $name)] $variant,)+
+        }
+
+        impl Platform {
+            /// Every platform that this build can publish to.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),+];
+
+            /// The stable, lower-case name: part of keys, metrics and URLs.
+            #[must_use]
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)+ }
+            }
+        }
+    };
 }
 
-impl Platform {
-    /// Every platform that this build can publish to.
-    pub const ALL: [Self; 1] = [Self::Facebook];
-
-    /// The stable, lower-case name: part of keys, metrics and URLs.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::Facebook => "facebook",
-        }
-    }
+platforms! {
+    /// Facebook Pages.
+    Facebook = "facebook",
 }
 
 /// Whose app at a platform speaks for a connection. Its tokens work with that app alone, so a connection keeps the app that
@@ -54,13 +59,27 @@ impl fmt::Display for Platform {
 
 /// A name that is no platform of this build.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("unknown platform: this build knows `facebook`")]
+#[error("not a platform of this build")]
 pub struct UnknownPlatform;
 
 impl FromStr for Platform {
     type Err = UnknownPlatform;
 
     fn from_str(name: &str) -> Result<Self, Self::Err> {
-        Self::ALL.into_iter().find(|platform| platform.name() == name).ok_or(UnknownPlatform)
+        Self::ALL.iter().copied().find(|platform| platform.name() == name).ok_or(UnknownPlatform)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_platform_is_stored_under_its_name_and_read_back() {
+        for platform in Platform::ALL {
+            assert_eq!(platform.name().parse(), Ok(*platform));
+            assert_eq!(serde_json::to_value(platform).unwrap(), platform.name());
+        }
+        assert!("Facebook".parse::<Platform>().is_err());
     }
 }

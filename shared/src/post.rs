@@ -4,8 +4,10 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    connector::Prepared,
     content::Content,
     ids::{ConnectionId, KeyId, PostId, TargetId},
+    options::Options,
     platform::{AppOwner, Platform},
     schedule::{DEFAULT_PATIENCE, Schedule},
 };
@@ -68,6 +70,9 @@ pub struct TargetSpec {
     /// Whose app the connection was made with, so that whoever publishes need not read the connection.
     #[serde(default, skip_serializing_if = "AppOwner::is_shared")]
     pub app: AppOwner,
+    /// What only its platform knows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Options>,
 }
 
 /// What an edit may change.
@@ -82,6 +87,8 @@ pub enum Part {
     NotAfter,
     /// The content of a target alone.
     TargetContent,
+    /// What a target says beyond its content.
+    TargetOptions,
 }
 
 impl Part {
@@ -93,6 +100,7 @@ impl Part {
             Self::Schedule => "the schedule",
             Self::NotAfter => "not_after",
             Self::TargetContent => "the content of single targets",
+            Self::TargetOptions => "the options of single targets",
         }
     }
 }
@@ -136,6 +144,17 @@ impl Post {
     #[must_use]
     pub fn target(&self, id: TargetId) -> Option<&TargetSpec> {
         self.targets.get(id.index())
+    }
+
+    /// What goes out at `spec`, as its connector takes it.
+    #[must_use]
+    pub fn prepared(&self, target: TargetId, spec: &TargetSpec) -> Prepared {
+        Prepared {
+            destination: spec.destination.clone(),
+            content: self.content_for(spec).clone(),
+            options: spec.options.clone(),
+            marker: format!("{}-{target}", self.id),
+        }
     }
 
     /// What goes out at `spec`.

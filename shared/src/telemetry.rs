@@ -218,6 +218,14 @@ metrics! {
     LimitsOpen = "limits_open" in "Count",
 }
 
+impl Metric {
+    /// Whether an alarm looks at it whatever the platform: an alarm takes ten metrics at most, so it cannot add up those of
+    /// each platform, and there is one more of the function as a whole.
+    const fn has_alarm(self) -> bool {
+        matches!(self, Self::AppMisconfigured | Self::VaultUnavailable | Self::NeedsReview)
+    }
+}
+
 /// Writes metrics as lines in CloudWatch's embedded metric format.
 #[derive(Clone)]
 pub struct Metrics {
@@ -295,15 +303,22 @@ impl Metrics {
     fn line(&self, platform: Option<Platform>, values: &[(Metric, u64)]) -> String {
         let names: Vec<_> =
             values.iter().map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()})).collect();
+        let alarmed = |(metric, _): &&(Metric, u64)| metric.has_alarm() && platform.is_some();
+        let alarmed: Vec<_> = values
+            .iter()
+            .filter(alarmed)
+            .map(|(metric, _)| json!({"Name": metric.name(), "Unit": metric.unit()}))
+            .collect();
+        let mut directives = vec![json!({
+            "Namespace": "postd",
+            "Dimensions": [["function", "platform"]],
+            "Metrics": names,
+        })];
+        if !alarmed.is_empty() {
+            directives.push(json!({"Namespace": "postd", "Dimensions": [["function"]], "Metrics": alarmed}));
+        }
         let mut line = json!({
-            "_aws": {
-                "Timestamp": self.clock.now().as_millisecond(),
-                "CloudWatchMetrics": [{
-                    "Namespace": "postd",
-                    "Dimensions": [["function", "platform"]],
-                    "Metrics": names,
-                }],
-            },
+            "_aws": {"Timestamp": self.clock.now().as_millisecond(), "CloudWatchMetrics": directives},
             "function": self.function.name(),
             "platform": platform.map_or("none", Platform::name),
         });
@@ -463,6 +478,33 @@ mod tests {
                 "function": "consumer", "platform": "facebook", "published": 3, "oldest_overdue": 250,
             })
         );
+    }
+
+    #[test]
+    fn what_an_alarm_looks_at_is_counted_for_the_function_as_well() {
+        let metrics = Metrics::new(Function::Consumer, Arc::new(ManualClock::at(Timestamp::UNIX_EPOCH)));
+        let values = [(Metric::Published, 3), (Metric::NeedsReview, 1)];
+        let line: serde_json::Value = serde_json::from_str(&metrics.line(Some(Platform::Facebook), &values)).unwrap();
+        let directives = line["_aws"]["CloudWatchMetrics"].as_array().unwrap();
+        assert_eq!(directives.len(), 2);
+        assert_eq!(directives[1]["Dimensions"], json!([["function"]]));
+        assert_eq!(directives[1]["Metrics"], json!([{"Name": "needs_review", "Unit": "Count"}]));
+    }
+
+    #[test]
+    fn every_alarm_of_several_functions_looks_at_a_metric_that_is_written_for_it() {
+        let template = include_str!("../../template.yaml");
+        let all: Vec<&str> = template.lines().map(str::trim).collect();
+        let with_alarm: BTreeSet<&str> =
+            Metric::ALL.iter().filter(|metric| metric.has_alarm()).map(|metric| metric.name()).collect();
+        let mut looked_at = BTreeSet::new();
+        for pair in all.windows(2) {
+            if let (Some(name), true) = (pair[0].strip_prefix("MetricName: "), pair[1].ends_with("}]")) {
+                let of_function = pair[1].starts_with("Dimensions: [{ Name: function") && !pair[1].contains("platform");
+                looked_at.extend(of_function.then_some(name));
+            }
+        }
+        assert_eq!(looked_at, with_alarm);
     }
 
     #[test]

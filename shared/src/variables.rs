@@ -1,5 +1,7 @@
 //! Every environment variable that a function reads, by name. [`config`](crate::config) reads them; nothing else does.
 
+use crate::platform::Platform;
+
 /// Where this runs: `local`, `dev`, `staging` or `production`.
 pub const ENVIRONMENT: &str = "POSTD_ENVIRONMENT";
 
@@ -37,8 +39,21 @@ pub const DEAD_LETTER_QUEUE_URL: &str = "POSTD_DEAD_LETTER_QUEUE_URL";
 /// The URL of the queue of stored webhook events.
 pub const INBOUND_QUEUE_URL: &str = "POSTD_INBOUND_QUEUE_URL";
 
-/// The ARN of the secret that holds our Facebook app.
-pub const FACEBOOK_APP: &str = "POSTD_FACEBOOK_APP";
+/// The ARN of the secret that holds our app at a platform.
+#[must_use]
+pub const fn app(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Facebook => "POSTD_FACEBOOK_APP",
+    }
+}
+
+/// Which variables replace the hosts of a platform: a simulator or a recording proxy in the local cloud.
+#[must_use]
+pub const fn hosts(platform: Platform) -> &'static [&'static str] {
+    match platform {
+        Platform::Facebook => &[FACEBOOK_GRAPH_URL, FACEBOOK_DIALOG_URL],
+    }
+}
 
 /// What the names of the secrets begin with that hold the apps of tenants: `{prefix}/{tenant}/{platform}`. When absent, no
 /// tenant has an app of its own.

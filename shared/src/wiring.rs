@@ -9,15 +9,11 @@ use crate::{
     aws_clock::AwsClock,
     clock::{Clock, SystemClock},
     config::{
-        self, BadConfiguration, Core, DeadLetterQueue, Environment, FacebookApp, InboundQueue, Platforms, PublishQueue,
-        Section, Signing, Variables,
+        self, BadConfiguration, Core, DeadLetterQueue, Environment, InboundQueue, Platforms, PublishQueue, Section,
+        Signing, Variables,
     },
     connect::ConnectFlow,
-    connector::{
-        facebook::Facebook,
-        settings::{FacebookSettings, HostPolicy, SettingsError},
-        transport::{HttpTransport, Transport},
-    },
+    connector::transport::{HttpTransport, Transport},
     connectors::Connectors,
     consume::{Consumer, Pace},
     dispatch::Dispatcher,
@@ -25,7 +21,6 @@ use crate::{
     http::gateway::Front,
     limit::{Limiter, Limits},
     offboarding::{self, Offboarding},
-    platform::Platform,
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
     reach::Reach,
@@ -34,7 +29,6 @@ use crate::{
     refresh::Round,
     store::Store,
     telemetry::{self, Function, Metrics},
-    variables,
     vault::Vault,
     webhook::{Inbound, Receiver},
 };
@@ -83,12 +77,12 @@ impl Base {
         Vault::new(self.clients.kms(), self.clients.dynamodb(), config, self.function, self.clock.clone())
     }
 
-    fn apps(&self, facebook: FacebookApp) -> Apps {
-        let apps = Apps::new(self.clients.secrets_manager(), self.clock.clone());
-        let apps = apps.with(Platform::Facebook, facebook.secret);
-        match facebook.tenants {
-            Some(prefix) => apps.with_tenants(prefix),
-            None => apps,
+    fn apps(&self, apps: config::Apps) -> Apps {
+        let none = Apps::new(self.clients.secrets_manager(), self.clock.clone());
+        let shared = apps.secrets.into_iter().fold(none, |apps, (platform, secret)| apps.with(platform, secret));
+        match apps.tenants {
+            Some(prefix) => shared.with_tenants(prefix),
+            None => shared,
         }
     }
 
@@ -100,52 +94,29 @@ impl Base {
         Metrics::new(self.function, self.clock.clone())
     }
 
-    fn hosts(&self) -> HostPolicy {
-        match self.core.environment {
-            Environment::Local => HostPolicy::StandIn,
-            Environment::Dev | Environment::Staging | Environment::Production => HostPolicy::PlatformOnly,
-        }
+    fn reach(platforms: &Platforms) -> Reach {
+        Reach::with_local_hosts(platforms.local_hosts.clone().unwrap_or_default())
     }
 
-    fn transport(&self) -> Arc<dyn Transport> {
-        let transport = HttpTransport::new(self.hosts());
+    fn transport(&self, platforms: &Platforms) -> Arc<dyn Transport> {
+        let transport = HttpTransport::new(self.core.environment.platform_hosts()).reaching(Self::reach(platforms));
         transport.warm_up();
         Arc::new(transport)
     }
 
-    fn connectors(&self, platforms: &Platforms) -> Result<Connectors, BadConfiguration> {
-        let settings = facebook(platforms, self.hosts())?;
-        if settings.version_has_ended(self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()) {
+    fn connectors(&self, platforms: &Platforms) -> Connectors {
+        let facebook = &platforms.settings.facebook;
+        if facebook.version_has_ended(self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()) {
             // Meta does not refuse an ended version, it answers with another: nobody else would ever notice.
-            tracing::error!(version = settings.version(), "this version of the Graph API has ended");
+            tracing::error!(version = facebook.version(), "this version of the Graph API has ended");
         }
-        let reach = Reach::with_local_hosts(platforms.local_hosts.clone().unwrap_or_default());
-        Ok(Connectors::new(Arc::new(Facebook::new(settings))).reaching(reach))
+        Connectors::new(platforms.settings.clone()).reaching(Self::reach(platforms))
     }
 
     fn wired<T>(self, app: T, limits: Limits) -> Wired<T> {
         let limiter = Limiter::new(self.store(), limits, self.clock.clone(), self.metrics());
         Wired { app, front: Front { public_url: self.core.public_url, limiter } }
     }
-}
-
-fn facebook(platforms: &Platforms, hosts: HostPolicy) -> Result<FacebookSettings, BadConfiguration> {
-    let mut settings = FacebookSettings::default();
-    let named = |name: &'static str| move |_: SettingsError| BadConfiguration::of(name, "not accepted");
-    if let Some(url) = &platforms.facebook_graph_url {
-        settings.set_graph_url(url.as_str(), hosts).map_err(named(variables::FACEBOOK_GRAPH_URL))?;
-    }
-    if let Some(url) = &platforms.facebook_dialog_url {
-        settings.set_dialog_url(url.as_str(), hosts).map_err(named(variables::FACEBOOK_DIALOG_URL))?;
-    }
-    if let Some(version) = &platforms.facebook_graph_version {
-        settings.set_version(version).map_err(named(variables::FACEBOOK_GRAPH_VERSION))?;
-    }
-    if let Some(time) = platforms.facebook_settle_time {
-        let seconds = u32::try_from(time.as_secs()).unwrap_or(u32::MAX);
-        settings.set_settle_seconds(seconds).map_err(named(variables::FACEBOOK_SETTLE_SECONDS))?;
-    }
-    Ok(settings)
 }
 
 /// `functions/authorizer`.
@@ -167,7 +138,7 @@ pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, Ba
     let app = Publisher {
         store: base.store(),
         queue: base.queue(queue),
-        connectors: base.connectors(&platforms)?,
+        connectors: base.connectors(&platforms),
         clock: base.clock.clone(),
         duplicate_window: duplicates.window,
     };
@@ -179,7 +150,7 @@ pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, Ba
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn consumer(variables: &dyn Variables) -> Result<Arc<Consumer>, BadConfiguration> {
-    type Sections = (config::Vault, PublishQueue, DeadLetterQueue, FacebookApp, Platforms);
+    type Sections = (config::Vault, PublishQueue, DeadLetterQueue, config::Apps, Platforms);
     let (base, (vault, queue, dead, app, platforms)) = Base::of::<Sections>(Function::Consumer, variables).await?;
     Ok(Arc::new(Consumer {
         store: base.store(),
@@ -187,8 +158,8 @@ pub async fn consumer(variables: &dyn Variables) -> Result<Arc<Consumer>, BadCon
         dead_letters: DeadLetters::new(base.clients.sqs(), dead.url),
         vault: base.vault(&vault),
         apps: base.apps(app),
-        connectors: base.connectors(&platforms)?,
-        transport: base.transport(),
+        connectors: base.connectors(&platforms),
+        transport: base.transport(&platforms),
         clock: base.clock.clone(),
         metrics: base.metrics(),
         pace: Pace::default(),
@@ -209,14 +180,14 @@ pub async fn dispatcher(variables: &dyn Variables) -> Result<Dispatcher, BadConf
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn connect_flow(variables: &dyn Variables) -> Result<Wired<ConnectFlow>, BadConfiguration> {
-    type Sections = (config::Vault, FacebookApp, Platforms, Limits);
+    type Sections = (config::Vault, config::Apps, Platforms, Limits);
     let (base, (vault, app, platforms, limits)) = Base::of::<Sections>(Function::Oauth, variables).await?;
     let app = ConnectFlow {
         store: base.store(),
         vault: base.vault(&vault),
         apps: base.apps(app),
-        connectors: base.connectors(&platforms)?,
-        transport: base.transport(),
+        connectors: base.connectors(&platforms),
+        transport: base.transport(&platforms),
         clock: base.clock.clone(),
         allow_loopback: base.core.environment == Environment::Local,
     };
@@ -228,14 +199,14 @@ pub async fn connect_flow(variables: &dyn Variables) -> Result<Wired<ConnectFlow
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn health_check(variables: &dyn Variables) -> Result<HealthCheck, BadConfiguration> {
-    type Sections = (config::Vault, FacebookApp, Platforms);
+    type Sections = (config::Vault, config::Apps, Platforms);
     let (base, (vault, app, platforms)) = Base::of::<Sections>(Function::Health, variables).await?;
     Ok(HealthCheck {
         store: base.store(),
         vault: base.vault(&vault),
         apps: base.apps(app),
-        connectors: base.connectors(&platforms)?,
-        transport: base.transport(),
+        connectors: base.connectors(&platforms),
+        transport: base.transport(&platforms),
         clock: base.clock.clone(),
         metrics: base.metrics(),
     })
@@ -246,10 +217,10 @@ pub async fn health_check(variables: &dyn Variables) -> Result<HealthCheck, BadC
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn refresh(variables: &dyn Variables) -> Result<Refresh, BadConfiguration> {
-    type Sections = (config::Vault, FacebookApp, Platforms);
+    type Sections = (config::Vault, config::Apps, Platforms);
     let (base, (vault, app, platforms)) = Base::of::<Sections>(Function::Refresh, variables).await?;
-    let connectors = base.connectors(&platforms)?;
-    let transport = base.transport();
+    let connectors = base.connectors(&platforms);
+    let transport = base.transport(&platforms);
     let health = HealthCheck {
         store: base.store(),
         vault: base.vault(&vault),
@@ -273,13 +244,13 @@ pub async fn refresh(variables: &dyn Variables) -> Result<Refresh, BadConfigurat
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn receiver(variables: &dyn Variables) -> Result<Wired<Receiver>, BadConfiguration> {
-    type Sections = (InboundQueue, FacebookApp, Platforms, Limits);
+    type Sections = (InboundQueue, config::Apps, Platforms, Limits);
     let (base, (queue, app, platforms, limits)) = Base::of::<Sections>(Function::Webhooks, variables).await?;
     let app = Receiver {
         store: base.store(),
         queue: queue::Inbound::new(base.clients.sqs(), queue.url),
         apps: base.apps(app),
-        connectors: base.connectors(&platforms)?,
+        connectors: base.connectors(&platforms),
         clock: base.clock.clone(),
         metrics: base.metrics(),
     };
@@ -295,7 +266,7 @@ pub async fn inbound(variables: &dyn Variables) -> Result<Inbound, BadConfigurat
     Ok(Inbound {
         store: base.store(),
         vault: base.vault(&vault),
-        connectors: base.connectors(&platforms)?,
+        connectors: base.connectors(&platforms),
         clock: base.clock.clone(),
     })
 }
@@ -322,15 +293,15 @@ pub async fn reader(variables: &dyn Variables) -> Result<Wired<Reader>, BadConfi
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn redriver(variables: &dyn Variables) -> Result<Wired<Redriver>, BadConfiguration> {
-    type Sections = (config::Vault, PublishQueue, FacebookApp, Platforms, Limits);
+    type Sections = (config::Vault, PublishQueue, config::Apps, Platforms, Limits);
     let (base, (vault, queue, app, platforms, limits)) = Base::of::<Sections>(Function::Redrive, variables).await?;
     let app = Redriver {
         store: base.store(),
         queue: base.queue(queue),
         vault: base.vault(&vault),
         apps: base.apps(app),
-        connectors: base.connectors(&platforms)?,
-        transport: base.transport(),
+        connectors: base.connectors(&platforms),
+        transport: base.transport(&platforms),
         clock: base.clock.clone(),
         metrics: base.metrics(),
     };

@@ -9,6 +9,7 @@ use aws_sdk_sqs::config::retry::RetryConfig;
 use aws_sdk_sqs::config::{BehaviorVersion, Credentials, Region};
 use bytes::Bytes;
 use emulators::Emulators;
+use shared::platform::Platform;
 use simulator::Simulator;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -347,10 +348,12 @@ async fn start_simulator(options: &Options, api_url: &str) -> Result<Simulator, 
     })
 }
 
-/// The app's credentials and a tenant.
+/// The apps' credentials and a tenant.
 async fn prepare(options: &Options, emulators: &Emulators, deployed: &Deployed) -> Result<Option<SeededTenant>, Error> {
-    if let Some(app) = deployed.resources.get("FacebookApp") {
-        seed::app(emulators, &app.reference).await?;
+    for platform in Platform::ALL.iter().copied() {
+        if let Some(app) = deployed.resources.get(seed::secret_of(platform)) {
+            seed::app(emulators, platform, &app.reference).await?;
+        }
     }
     let Some(name) = &options.tenant else { return Ok(None) };
     let table = deployed.resources.get("StateTable").ok_or(Error::Lacks("StateTable"))?;
@@ -362,8 +365,10 @@ async fn prepare(options: &Options, emulators: &Emulators, deployed: &Deployed) 
 fn environment(options: &Options, emulators: &Emulators, simulator: &Simulator) -> BTreeMap<String, String> {
     let mut environment = options.environment.clone();
     environment.insert("AWS_ENDPOINT_URL".to_owned(), emulators.endpoint_url());
-    for platform in [shared::variables::FACEBOOK_GRAPH_URL, shared::variables::FACEBOOK_DIALOG_URL] {
-        environment.entry(platform.to_owned()).or_insert_with(|| simulator.url());
+    for platform in Platform::ALL.iter().copied() {
+        for host in shared::variables::hosts(platform) {
+            environment.entry((*host).to_owned()).or_insert_with(|| simulator.url_of(platform.name()));
+        }
     }
     let own = simulator.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
     environment.entry(shared::variables::LOCAL_HOSTS.to_owned()).or_insert(own);

@@ -1,4 +1,4 @@
-//! What a fresh local cloud needs before anybody can use it: the simulator's app in the app's secret, and a tenant with a
+//! What a fresh local cloud needs before anybody can use it: the simulators' apps in the apps' secrets, and a tenant with a
 //! key.
 
 use std::{path::Path, sync::Arc};
@@ -10,6 +10,7 @@ use shared::authorize::{Authorizer, NewKey, create_key, create_tenant, set_retur
 use shared::aws::Clients;
 use shared::clock::SystemClock;
 use shared::connect::ReturnUrls;
+use shared::platform::Platform;
 use shared::store::{Actor, Store, StoreError};
 use shared::tenant::Tenant;
 
@@ -33,6 +34,9 @@ pub enum SeedError {
     /// The emulator refused.
     #[error("the app's secret was not written")]
     Secret(#[from] emulators::Error),
+    /// Nobody simulates the platform.
+    #[error("there is no simulator of {0}")]
+    NotSimulated(Platform),
     /// The key cannot be kept for the next run.
     #[error("the tenant's key was not kept in the state directory")]
     Keep(#[source] std::io::Error),
@@ -58,12 +62,20 @@ async fn list_return_urls(store: &Store, tenant: Tenant) -> Result<(), StoreErro
     Ok(())
 }
 
-/// Writes the simulated app into the secret of the real one.
-pub(crate) async fn app(emulators: &Emulators, secret_arn: &str) -> Result<(), SeedError> {
+/// The resource of the template that keeps the app at a platform.
+pub(crate) fn secret_of(platform: Platform) -> &'static str {
+    match platform {
+        Platform::Facebook => "FacebookApp",
+    }
+}
+
+/// Writes the simulated app at a platform into the secret of the real one.
+pub(crate) async fn app(emulators: &Emulators, platform: Platform, secret_arn: &str) -> Result<(), SeedError> {
+    let app = simulator::app(platform.name()).ok_or(SeedError::NotSimulated(platform))?;
     let app = json!({
-        "client_id": simulator::APP_ID,
-        "client_secret": simulator::APP_SECRET,
-        "webhook_verify_token": simulator::VERIFY_TOKEN,
+        "client_id": app.id,
+        "client_secret": app.secret,
+        "webhook_verify_token": app.verify_token,
     });
     emulators.create_secret(secret_arn, &app.to_string()).await?;
     Ok(())

@@ -15,7 +15,7 @@ use shared::{
     config,
     connector::{
         facebook::Facebook,
-        settings::{FacebookSettings, HostPolicy, SettingsError},
+        settings::{FacebookSettings, HostPolicy, Settings, SettingsError},
     },
     connectors::Connectors,
     consume::{Consumer, Pace},
@@ -101,7 +101,7 @@ impl Cloud {
         let platforms = Arc::new(Platforms::new(time, Arc::clone(&oracle), seed));
         let mut settings = FacebookSettings::default();
         settings.set_graph_url(FACEBOOK, HostPolicy::StandIn)?;
-        let connectors = Connectors::new(Arc::new(Ways(Facebook::new(settings))));
+        let connectors = Connectors::new(Settings::default()).with(Arc::new(Ways(Facebook::new(settings))));
         let configuration = aws::configuration("http://emulators.invalid").await;
         // The waits between two attempts of the SDK are drawn by chance; the same history must have the same ones.
         let retries = configuration.retry_config().cloned().unwrap_or_else(aws_config::retry::RetryConfig::standard);

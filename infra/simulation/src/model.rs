@@ -80,7 +80,7 @@ impl Model {
         }
         let field = |name: &str| match &request.body {
             Body::Form(fields) => fields.iter().find(|(key, _)| key == name).map(|(_, value)| value.clone()),
-            Body::Empty | Body::Json(_) | Body::Bytes(_) => None,
+            Body::Empty | Body::Json(_) | Body::Bytes(_) | Body::Piece(_) => None,
         };
         match (&request.method, *edge) {
             (&Method::POST, "containers") => self.contain(destination, field("text").unwrap_or_default(), now),

@@ -52,7 +52,7 @@ impl Platforms {
             listing_lag: LISTING_LAG,
             ..Options::default()
         };
-        let facebook = InProcess::new(options, FACEBOOK);
+        let facebook = InProcess::new(&options, FACEBOOK);
         Self { facebook, facebook_clock, model: Mutex::new(Model::new(seed)), time, oracle }
     }
 
@@ -144,6 +144,8 @@ fn encoded(request: Request) -> Option<http::Request<Bytes>> {
         }
         Body::Json(value) => (Some("application/json"), Bytes::from(value.to_string())),
         Body::Bytes(bytes) => (None, bytes),
+        // No way to publish here carries a file.
+        Body::Piece(_) => return None,
     };
     let mut encoded = http::Request::new(body);
     *encoded.method_mut() = request.method;

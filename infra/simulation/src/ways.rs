@@ -11,6 +11,7 @@ use shared::{
         TokenSet, WebhookDelivery, WebhookEvent, facebook::Facebook, oauth2,
     },
     content::Content,
+    options::Options,
     platform::Platform,
     secret::{AccessToken, AppCredentials},
 };
@@ -56,8 +57,8 @@ impl Connector for Ways {
         self.0.fetch_accounts()
     }
 
-    fn preflight(&self, content: &Content) -> Vec<Finding> {
-        self.0.preflight(content)
+    fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding> {
+        self.0.preflight(content, options)
     }
 
     fn publish(

@@ -53,11 +53,7 @@ async fn exchange(
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await.map_err(CallError::Exchange)?;
     let connection = tokio::spawn(connection);
     let path = url.query().map_or_else(|| url.path().to_owned(), |query| format!("{}?{query}", url.path()));
-    let mut request = Request::builder()
-        .method(method)
-        .uri(path)
-        .header("host", format!("{host}:{port}"))
-        .header("user-agent", "facebookexternalua");
+    let mut request = Request::builder().method(method).uri(path).header("host", format!("{host}:{port}"));
     for (name, value) in headers {
         request = request.header(*name, *value);
     }

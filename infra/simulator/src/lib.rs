@@ -4,24 +4,35 @@ mod body;
 mod call;
 mod client;
 mod clock;
+mod consent;
 pub mod facebook;
+mod faults;
 mod html;
+mod ids;
+mod log;
 mod multipart;
 mod options;
+mod outbox;
 mod params;
+mod platforms;
 mod reply;
 mod server;
 mod signature;
+mod stage;
 mod tap;
 pub mod tokens;
 
 pub use clock::{Clock, ManualClock};
+pub use faults::{Fault, FaultKind};
+pub use log::LoggedCall;
 pub use options::Options;
+pub use outbox::SentWebhook;
 pub use tap::{Seen, Tap};
 
 use bytes::Bytes;
 use call::Call;
 use facebook::Facebook;
+use platforms::{Name, Platforms};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
@@ -36,6 +47,23 @@ pub const APP_NAME: &str = "postd (simulated)";
 pub const VERIFY_TOKEN: &str = "q7Xv2Lk9-simulator-verify-token";
 /// The login configuration that `config_id` may name.
 pub const LOGIN_CONFIGURATION: &str = "1000000000000009";
+
+/// An app as a simulated platform knows it.
+#[derive(Clone, Copy, Debug)]
+pub struct App {
+    /// Its public id.
+    pub id: &'static str,
+    /// Its secret.
+    pub secret: &'static str,
+    /// What a webhook handshake must show.
+    pub verify_token: &'static str,
+}
+
+/// The app that a simulated platform knows, by the platform's name.
+#[must_use]
+pub fn app(platform: &str) -> Option<App> {
+    Name::of(platform).map(Name::app)
+}
 
 /// Why a simulator did not start.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +83,7 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
-    facebook: Facebook,
+    platforms: Platforms,
     tasks: Vec<JoinHandle<()>>,
 }
 
@@ -69,12 +97,10 @@ impl Simulator {
         let failed = |source| Error::Listen { address: options.listen, source };
         let listener = TcpListener::bind(options.listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
-        let facebook = Facebook::new(options, format!("http://{address}"));
-        let tasks = vec![
-            tokio::spawn(server::accept(listener, facebook.clone())),
-            tokio::spawn(facebook.clone().deliver_webhooks()),
-        ];
-        Ok(Self { address, facebook, tasks })
+        let platforms = Platforms::new(&options, &format!("http://{address}"));
+        let mut tasks = platforms.deliver();
+        tasks.push(tokio::spawn(server::accept(listener, platforms.clone())));
+        Ok(Self { address, platforms, tasks })
     }
 
     /// Where it listens.
@@ -89,10 +115,21 @@ impl Simulator {
         format!("http://{}", self.address)
     }
 
+    /// Where one platform can be reached, without a slash at the end: what stands in for each of its hosts.
+    #[must_use]
+    pub fn url_of(&self, platform: &str) -> String {
+        format!("{}/{platform}", self.url())
+    }
+
     /// The simulated Facebook.
     #[must_use]
     pub fn facebook(&self) -> &Facebook {
-        &self.facebook
+        &self.platforms.facebook
+    }
+
+    /// From now on shows every call that comes over a socket to this. It can be set once.
+    pub fn tap(&self, tap: Tap) {
+        self.platforms.tap(tap);
     }
 
     /// Stops it and waits until its port is free. Open connections are closed.
@@ -108,25 +145,25 @@ impl Simulator {
 /// A simulator without a socket: requests are handed to it, on the caller's thread. Webhooks stay in its outbox.
 #[derive(Clone, Debug)]
 pub struct InProcess {
-    facebook: Facebook,
+    platforms: Platforms,
 }
 
 impl InProcess {
     /// A simulator whose addresses begin with `base`.
     #[must_use]
-    pub fn new(options: Options, base: &str) -> Self {
-        Self { facebook: Facebook::new(options, base.to_owned()) }
+    pub fn new(options: &Options, base: &str) -> Self {
+        Self { platforms: Platforms::new(&options, base) }
     }
 
     /// The simulated Facebook.
     #[must_use]
     pub fn facebook(&self) -> &Facebook {
-        &self.facebook
+        &self.platforms.facebook
     }
 
     /// Answers a request; none where a fault severs the connection before the answer is whole.
     pub async fn answer(&self, request: hyper::Request<Bytes>) -> Option<hyper::Response<Bytes>> {
-        let reply = self.facebook.serve(Call::whole(request)).await.ok().filter(|reply| !reply.broken)?;
+        let reply = self.platforms.serve(Call::whole(request)).await.ok().filter(|reply| !reply.broken)?;
         let mut response = hyper::Response::new(reply.body);
         *response.status_mut() =
             hyper::StatusCode::from_u16(reply.status).unwrap_or(hyper::StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,9 +1,12 @@
 //! Parameters of a Graph call, however they were written: query, form (with brackets), JSON.
 
-use crate::facebook::GraphError;
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
+
+/// What is wrong with a parameter.
+#[derive(Debug)]
+pub(crate) struct BadParameter(pub(crate) String);
 
 /// The parameters of one call by name.
 #[derive(Debug, Default)]
@@ -38,43 +41,39 @@ impl Params {
     }
 
     /// A scalar that has to be there.
-    pub(crate) fn required(&self, name: &str) -> Result<String, GraphError> {
+    pub(crate) fn required(&self, name: &str) -> Result<String, BadParameter> {
         self.text(name)
             .filter(|text| !text.is_empty())
-            .ok_or_else(|| GraphError::parameter(format!("The parameter {name} is required.")))
+            .ok_or_else(|| BadParameter(format!("The parameter {name} is required.")))
     }
 
     /// A boolean.
-    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, GraphError> {
+    pub(crate) fn flag(&self, name: &str) -> Result<Option<bool>, BadParameter> {
         match self.text(name).as_deref() {
             None => Ok(None),
             Some("true" | "1" | "True" | "TRUE") => Ok(Some(true)),
             Some("false" | "0" | "False" | "FALSE") => Ok(Some(false)),
-            Some(_) => Err(GraphError::parameter(format!("Param {name} must be a boolean"))),
+            Some(_) => Err(BadParameter(format!("Param {name} must be a boolean"))),
         }
     }
 
     /// A whole number that is not negative.
-    pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, GraphError> {
+    pub(crate) fn number(&self, name: &str) -> Result<Option<usize>, BadParameter> {
         self.text(name)
-            .map(|text| {
-                text.parse().map_err(|_| GraphError::parameter(format!("Param {name} must be an integer >= 0")))
-            })
+            .map(|text| text.parse().map_err(|_| BadParameter(format!("Param {name} must be an integer >= 0"))))
             .transpose()
     }
 
     /// A moment: seconds since 1970, or ISO 8601 with a zone.
-    pub(crate) fn moment(&self, name: &str) -> Result<Option<Timestamp>, GraphError> {
+    pub(crate) fn moment(&self, name: &str) -> Result<Option<Timestamp>, BadParameter> {
         self.text(name)
-            .map(|text| {
-                moment(&text).ok_or_else(|| GraphError::parameter(format!("Param {name} must be a valid datetime")))
-            })
+            .map(|text| moment(&text).ok_or_else(|| BadParameter(format!("Param {name} must be a valid datetime"))))
             .transpose()
     }
 
     /// A list: a JSON array, a JSON array as text, brackets with numbers, or (of plain words) commas.
-    pub(crate) fn list(&self, name: &str) -> Result<Vec<Value>, GraphError> {
-        let refusal = || GraphError::parameter(format!("Param {name} must be an array."));
+    pub(crate) fn list(&self, name: &str) -> Result<Vec<Value>, BadParameter> {
+        let refusal = || BadParameter(format!("Param {name} must be an array."));
         let items = match self.0.get(name) {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::Array(items)) => items.clone(),
@@ -99,12 +98,12 @@ impl Params {
     }
 
     /// A list of plain words.
-    pub(crate) fn words(&self, name: &str) -> Result<Vec<String>, GraphError> {
+    pub(crate) fn words(&self, name: &str) -> Result<Vec<String>, BadParameter> {
         let words = self.list(name)?.into_iter().map(|item| match item {
             Value::String(word) => Ok(word),
             Value::Number(number) => Ok(number.to_string()),
             Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => {
-                Err(GraphError::parameter(format!("Param {name} must be an array of strings.")))
+                Err(BadParameter(format!("Param {name} must be an array of strings.")))
             }
         });
         words.collect()

@@ -2,7 +2,7 @@
 
 use crate::body::{Answer, Severed};
 use crate::call::Call;
-use crate::facebook::Facebook;
+use crate::platforms::Platforms;
 use crate::reply::Reply;
 use crate::tap::Seen;
 use hyper::body::Incoming;
@@ -20,13 +20,13 @@ use tokio::task::JoinSet;
 type Answering = Pin<Box<dyn Future<Output = Result<Response<Answer>, Severed>> + Send>>;
 
 /// Accepts connections until aborted; their tasks end with it.
-pub(crate) async fn accept(listener: TcpListener, facebook: Facebook) {
+pub(crate) async fn accept(listener: TcpListener, platforms: Platforms) {
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(converse(stream, facebook.clone()));
+                    connections.spawn(converse(stream, platforms.clone()));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -34,21 +34,21 @@ pub(crate) async fn accept(listener: TcpListener, facebook: Facebook) {
     }
 }
 
-async fn converse(stream: TcpStream, facebook: Facebook) {
+async fn converse(stream: TcpStream, platforms: Platforms) {
     let reset = Arc::new(AtomicBool::new(false));
     let wants_reset = Arc::clone(&reset);
     let service = service_fn(move |request: Request<Incoming>| -> Answering {
-        let facebook = facebook.clone();
+        let platforms = platforms.clone();
         let reset = Arc::clone(&wants_reset);
         Box::pin(async move {
-            let seen = facebook.listener().map(|tap| (tap, Seen::head(&request)));
+            let seen = platforms.listener().map(|tap| (tap.clone(), Seen::head(&request)));
             let call = Call::read(request).await;
             if let Some((tap, head)) = seen {
                 let body = call.as_ref().map(|call| call.body.clone()).unwrap_or_default();
                 tap.show(Seen { body, ..head });
             }
             // In a task of its own: what a platform has read it carries out, whether the caller still waits or not.
-            let serving = tokio::spawn(async move { facebook.serve(call).await });
+            let serving = tokio::spawn(async move { platforms.serve(call).await });
             let answer = serving.await.unwrap_or(Err(Severed::Closed));
             if answer.as_ref().err() == Some(&Severed::Reset) {
                 reset.store(true, Ordering::Relaxed);

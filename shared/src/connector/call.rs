@@ -6,6 +6,8 @@ use bytes::Bytes;
 use http::{HeaderMap, Method, StatusCode};
 use url::Url;
 
+use super::source::Piece;
+
 /// What a call does at the platform.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Effect {
@@ -38,6 +40,8 @@ pub enum Body {
     Json(serde_json::Value),
     /// Raw bytes; the content type is among the headers.
     Bytes(Bytes),
+    /// A range of a file that the post names, passed on as it comes; the content type is among the headers.
+    Piece(Piece),
 }
 
 /// One call to a platform.

@@ -11,10 +11,11 @@ use serde::Serialize;
 use tokio::time::Instant;
 
 use super::{
-    Act, Answer, Authentication, Checkpoint, Connector, ConnectorError, Disposition, Effect, Flow, Next, Prepared,
-    Published, Refusal, Request, Step,
+    Act, Answer, Authentication, Body, Checkpoint, Connector, ConnectorError, Disposition, Effect, Flow, Next,
+    Prepared, Published, Refusal, Request, Step,
     canonical::{canonical, sha256_hex},
     retry_after::retry_after,
+    source::Source,
     transport::{Cause, Transport, TransportError},
 };
 use crate::{
@@ -25,6 +26,8 @@ use crate::{
 // Bounds on conversations that a hostile or confused platform could keep going for ever.
 const MOST_FLOW_CALLS: usize = 250;
 const MOST_PUBLISH_STEPS: u32 = 50;
+/// The most pieces of files in one run; the time ends most runs sooner, and the next one goes on from the checkpoint.
+const MOST_PIECES: u32 = 2_000;
 
 /// The time that calls may take: each call gets what is left, up to a limit, and none starts with too little left.
 #[derive(Debug, Clone, Copy)]
@@ -97,7 +100,7 @@ impl Contact {
             Ok(answer) if answer.status.is_server_error() => Some(Self::Failing),
             Ok(_) => Some(Self::Answered),
             // Our own mistake: it says nothing about the platform.
-            Err(TransportError::NotSent(Cause::Address | Cause::Malformed)) => None,
+            Err(TransportError::NotSent(Cause::Address | Cause::Malformed) | TransportError::Source(_)) => None,
             Err(TransportError::NotSent(_)) => Some(Self::NotReached),
             Err(TransportError::NoAnswer(_)) => Some(Self::Silent),
         }
@@ -157,6 +160,14 @@ impl<'a> Calls<'a> {
     }
 }
 
+impl Calls<'_> {
+    async fn look(&mut self, source: Source) -> Result<Answer, CallFailed> {
+        let deadline = self.budget.next_call().ok_or(CallFailed::OutOfTime)?;
+        let seen = self.transport.look(source, deadline).await;
+        seen.map(|seen| seen.answer()).map_err(|problem| CallFailed::Transport(TransportError::Source(problem)))
+    }
+}
+
 /// A flow that did not reach its end.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum CallFailed {
@@ -180,6 +191,7 @@ impl CallFailed {
     pub fn disposition(&self) -> Disposition {
         match self {
             Self::Refused(error) => error.disposition(Effect::Read),
+            Self::Transport(TransportError::Source(problem)) => problem.error().disposition(Effect::Read),
             Self::Transport(_) | Self::OutOfTime => Disposition::Retry(None),
             Self::TooManyCalls => Disposition::Fail,
         }
@@ -329,7 +341,10 @@ impl FirstStep {
             Next::Call { effect: Effect::Publish, .. } => {
                 Some(Intent { step: 1, fingerprint: self.fingerprint.clone() })
             }
-            Next::Call { effect: Effect::Read | Effect::Stage, .. } | Next::Wait { .. } | Next::Done(_) => None,
+            Next::Call { effect: Effect::Read | Effect::Stage, .. }
+            | Next::Look { .. }
+            | Next::Wait { .. }
+            | Next::Done(_) => None,
         }
     }
 
@@ -337,7 +352,7 @@ impl FirstStep {
     #[must_use]
     pub fn checkpoint(&self) -> &Checkpoint {
         match &self.next {
-            Next::Call { checkpoint, .. } | Next::Wait { checkpoint, .. } => checkpoint,
+            Next::Call { checkpoint, .. } | Next::Look { checkpoint, .. } | Next::Wait { checkpoint, .. } => checkpoint,
             Next::Done(_) => &self.stored,
         }
     }
@@ -361,14 +376,21 @@ pub async fn run_publish<J: Journal>(
     journal: &mut J,
 ) -> Ended<J::Error> {
     let FirstStep { mut next, fingerprint, mut stored, publish_answered: mut publish_left } = first;
-    for step in 1..=MOST_PUBLISH_STEPS {
-        let (request, effect, checkpoint) = match next {
+    let (mut step, mut pieces) = (0, 0);
+    while step < MOST_PUBLISH_STEPS && pieces < MOST_PIECES {
+        let (asked, effect, checkpoint) = match next {
             Next::Done(published) => return Ended::Published(published),
             Next::Wait { delay, checkpoint } => {
                 return Ended::Waiting { delay, checkpoint, publish_answered: publish_left };
             }
-            Next::Call { request, effect, checkpoint } => (request, effect, checkpoint),
+            Next::Call { request, effect, checkpoint } => (Asked::Platform(request), effect, checkpoint),
+            Next::Look { source, checkpoint } => (Asked::File(source), Effect::Read, checkpoint),
         };
+        // A large file has many pieces, and each brings the publish nearer to its end.
+        match asked {
+            Asked::Platform(Request { body: Body::Piece(_), .. }) => pieces += 1,
+            Asked::Platform(_) | Asked::File(_) => step += 1,
+        }
         if calls.budget.next_call().is_none() {
             // The call is not made. What a publish was answered with is in the checkpoint: the next run goes on from it.
             return if publish_left {
@@ -377,8 +399,10 @@ pub async fn run_publish<J: Journal>(
                 Ended::OutOfTime { checkpoint }
             };
         }
-        let on_disk = step == 1 && record == FirstRecord::Stored;
-        let intent = (effect == Effect::Publish).then(|| Intent { step, fingerprint: fingerprint.clone() });
+        let is_first = step + pieces == 1;
+        let on_disk = is_first && record == FirstRecord::Stored;
+        let intent = (effect == Effect::Publish)
+            .then(|| Intent { step: step.saturating_add(pieces), fingerprint: fingerprint.clone() });
         if !on_disk
             && (intent.is_some() || checkpoint != stored)
             && let Err(error) = journal.before_step(intent.as_ref(), &checkpoint).await
@@ -395,7 +419,10 @@ pub async fn run_publish<J: Journal>(
                 Ended::Withheld { error, checkpoint: stored }
             };
         }
-        let outcome = calls.send(request).await;
+        let outcome = match asked {
+            Asked::Platform(request) => calls.send(request).await,
+            Asked::File(source) => calls.look(source).await,
+        };
         // From here on the platform may have acted, unless the transport knows better.
         next = match outcome {
             Ok(answer) => {
@@ -412,10 +439,20 @@ pub async fn run_publish<J: Journal>(
     refused(error, Effect::Stage, publish_left)
 }
 
+/// Who is asked next.
+enum Asked {
+    Platform(Request),
+    File(Source),
+}
+
 /// What a publish puts where: see [`fingerprint_of`].
 #[must_use]
 pub fn content_fingerprint(connector: &dyn Connector, post: &Prepared) -> String {
-    fingerprint_of(&(connector.platform(), &post.destination, &post.content))
+    match &post.options {
+        // As builds wrote it that knew no options.
+        None => fingerprint_of(&(connector.platform(), &post.destination, &post.content)),
+        Some(options) => fingerprint_of(&(connector.platform(), &post.destination, &post.content, options)),
+    }
 }
 
 /// A value as SHA-256 in hexadecimal digits over one canonical JSON spelling: equal values have equal fingerprints,
@@ -460,6 +497,7 @@ fn unsent<E>(failure: CallFailed, effect: Effect, publish_left: bool, checkpoint
         }
         CallFailed::Transport(TransportError::NotSent(Cause::Address | Cause::Malformed | Cause::TooLarge))
         | CallFailed::TooManyCalls => ConnectorError::Transient(failure.refusal()),
+        CallFailed::Transport(TransportError::Source(problem)) => problem.error(),
         CallFailed::Transport(TransportError::NoAnswer(_)) => ConnectorError::Unavailable(failure.refusal()),
     };
     let disposition = error.disposition(effect);
@@ -476,6 +514,7 @@ fn unanswered(error: TransportError) -> Refusal {
             platform_code: Some(cause.name().into()),
             ..ours("platform.no_answer", "The platform did not answer; what it did is not known.")
         },
+        TransportError::Source(problem) => problem.refusal(),
     }
 }
 

@@ -10,12 +10,15 @@ use url::Url;
 
 mod call;
 pub(crate) mod canonical;
+#[cfg(test)]
+mod compliance;
 pub mod driver;
 mod error;
 pub mod facebook;
 pub mod oauth2;
 mod retry_after;
 pub mod settings;
+pub mod source;
 pub mod transport;
 
 pub use call::{Answer, Authentication, Body, Effect, Request};
@@ -23,6 +26,7 @@ pub use error::{Act, ConnectorError, Disposition, Refusal};
 
 use crate::{
     content::Content,
+    options::Options,
     platform::Platform,
     secret::{AccessToken, AppCredentials, AuthorizationCode, CodeVerifier, RefreshToken},
 };
@@ -42,6 +46,14 @@ pub enum Next {
         /// What it does at the platform, and so whether it may be repeated.
         effect: Effect,
         /// What to remember, stored before the call is made.
+        checkpoint: Checkpoint,
+    },
+    /// Look at a file of the post, then come back with a [`Seen`](source::Seen) for an answer: nothing is called at the
+    /// platform.
+    Look {
+        /// Which file.
+        source: source::Source,
+        /// What to remember.
         checkpoint: Checkpoint,
     },
     /// The platform is working: come back after this long.
@@ -90,6 +102,18 @@ pub struct Prepared {
     pub destination: String,
     /// The content, already narrowed to this target.
     pub content: Content,
+    /// What the target says beyond that.
+    pub options: Option<Options>,
+    /// A text that no other target has, now or ever: for platforms that take a name which only its owner sees.
+    pub marker: String,
+}
+
+impl Prepared {
+    /// Nothing yet, for this destination.
+    #[must_use]
+    pub fn at(destination: impl Into<String>) -> Self {
+        Self { destination: destination.into(), content: Content::default(), options: None, marker: String::new() }
+    }
 }
 
 /// Where the browser goes to give consent.
@@ -197,6 +221,10 @@ pub struct Fingerprint {
     pub destination: String,
     /// What it said.
     pub content: Content,
+    /// What its target said beyond that.
+    pub options: Option<Options>,
+    /// The [`Prepared::marker`] that it was published with.
+    pub marker: String,
     /// No earlier than this (the intent's time; the connector subtracts its own allowance for clock skew).
     pub not_before: Timestamp,
     /// The time of asking.
@@ -205,6 +233,23 @@ pub struct Fingerprint {
     pub exclude: Vec<String>,
     /// What the publish had remembered when it was lost sight of: a container's or upload's id tells more than a listing.
     pub checkpoint: Checkpoint,
+}
+
+impl Fingerprint {
+    /// The fingerprint of a post that left at `not_before`, looked for at `now`.
+    #[must_use]
+    pub fn of(post: &Prepared, not_before: Timestamp, now: Timestamp) -> Self {
+        Self {
+            destination: post.destination.clone(),
+            content: post.content.clone(),
+            options: post.options.clone(),
+            marker: post.marker.clone(),
+            not_before,
+            now,
+            exclude: Vec::new(),
+            checkpoint: Checkpoint::default(),
+        }
+    }
 }
 
 /// What the platform says about a publish whose outcome nobody saw.
@@ -228,7 +273,7 @@ pub struct Finding {
     /// Stable, such as `facebook.text.too_long`.
     #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub rule: &'static str,
-    /// JSON pointer into the content, such as `/text`.
+    /// JSON pointer into the content, such as `/text`, or to the target's `/options`.
     pub pointer: String,
     /// What is wrong and what would be right.
     pub message: String,
@@ -278,8 +323,12 @@ pub enum WebhookKind {
 pub struct WebhookDelivery<'a> {
     /// The headers; names are lower-case.
     pub headers: &'a http::HeaderMap,
+    /// The query of the address, decoded.
+    pub query: &'a [(String, String)],
     /// The raw bytes: a signature covers these and no re-serialised form of them.
     pub body: &'a [u8],
+    /// When it came.
+    pub now: Timestamp,
 }
 
 /// What a platform told about a person with a signed request: that they have removed our app, or want to be forgotten.
@@ -349,8 +398,9 @@ pub trait Connector: Send + Sync {
     /// Lists the destinations of a grant, all pages of them. The calls are made with the grant's own token.
     fn fetch_accounts(&self) -> Box<dyn Flow<Vec<Destination>>>;
 
-    /// Everything about `content` that this platform would refuse, found without asking it.
-    fn preflight(&self, content: &Content) -> Vec<Finding>;
+    /// Everything about `content` and the target's `options` that this platform would refuse, found without asking it.
+    /// Pointers begin in the content, or with `/options`.
+    fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding>;
 
     /// The next step of a publish, from what is remembered and the last answer.
     ///

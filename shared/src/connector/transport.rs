@@ -4,7 +4,6 @@
 //! That distinction decides between "send again" and "ask the platform": see [`TransportError`].
 
 use std::{
-    convert::Infallible,
     fmt,
     pin::Pin,
     sync::{
@@ -28,7 +27,14 @@ use hyper_util::{
 use super::{
     Answer, Body, Request,
     settings::{HostPolicy, is_loopback},
+    source::{Seen, Source, SourceProblem},
 };
+use crate::reach::{
+    Reach,
+    client::{Fetcher, SystemResolver},
+};
+
+mod files;
 
 /// The most that is read of an answer: 1 MiB.
 pub const ANSWER_LIMIT: usize = 1024 * 1024;
@@ -44,16 +50,24 @@ const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlen
 /// A call under way.
 pub type Sending<'a> = Pin<Box<dyn Future<Output = Result<Answer, TransportError>> + Send + 'a>>;
 
+/// A file being looked at.
+pub type Looking<'a> = Pin<Box<dyn Future<Output = Result<Seen, SourceProblem>> + Send + 'a>>;
+
 /// Sends calls.
 pub trait Transport: Send + Sync {
     /// Sends `request` at most once and waits for its whole answer, no longer than `deadline`.
     fn send(&self, request: Request, deadline: Duration) -> Sending<'_>;
 
+    /// Looks at a file that a post names, no longer than `deadline`.
+    fn look(&self, _source: Source, _deadline: Duration) -> Looking<'_> {
+        Box::pin(std::future::ready(Err(SourceProblem::Unsupported)))
+    }
+
     /// Drops what is kept open between calls: the process may have stood still for long.
     fn forget_connections(&self) {}
 }
 
-/// Why there is no answer. Neither variant carries an address, a header or a body.
+/// Why there is no answer. No variant carries an address, a header or a body.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum TransportError {
     /// The platform cannot have seen the whole call: whatever its effect, it may be sent again.
@@ -62,6 +76,9 @@ pub enum TransportError {
     /// The platform may have seen the call and acted upon it.
     #[error("the call was sent and not answered: {0}")]
     NoAnswer(Cause),
+    /// The file that the call was to carry is not to be had. The platform cannot have seen the whole call.
+    #[error("the call was not sent")]
+    Source(#[source] SourceProblem),
 }
 
 /// What stood between us and an answer.
@@ -109,6 +126,7 @@ pub struct HttpTransport {
     hosts: HostPolicy,
     connector: HttpsConnector<HttpConnector>,
     connections: Mutex<Connections>,
+    files: Fetcher,
 }
 
 impl fmt::Debug for HttpTransport {
@@ -128,7 +146,13 @@ impl HttpTransport {
         let connector =
             HttpsConnectorBuilder::new().with_webpki_roots().https_or_http().enable_all_versions().wrap_connector(tcp);
         let connections = Mutex::new(client(connector.clone()));
-        Self { hosts, connector, connections }
+        Self { hosts, connector, connections, files: Fetcher::new(Reach::default(), Arc::new(SystemResolver)) }
+    }
+
+    /// The same, for files that may stand elsewhere than on the public internet.
+    #[must_use]
+    pub fn reaching(self, reach: Reach) -> Self {
+        Self { files: Fetcher::new(reach, Arc::new(SystemResolver)), ..self }
     }
 
     /// Does now what the first call would otherwise wait for: the first random number, which seeds the generator.
@@ -141,16 +165,34 @@ impl HttpTransport {
 
     async fn exchange(&self, request: http::Request<Outgoing>) -> Result<Answer, Failure> {
         let connections = self.connections.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        let response = connections
-            .request(request)
-            .await
-            .map_err(|error| if error.is_connect() { Failure::Connect } else { Failure::Later(Cause::Broken) })?;
+        let response = connections.request(request).await.map_err(|error| match source_problem(&error) {
+            Some(problem) => Failure::Source(problem),
+            None if error.is_connect() => Failure::Connect,
+            None => Failure::Later(Cause::Broken),
+        })?;
         let (parts, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await.map_err(|error| {
             Failure::Later(if error.is::<LengthLimitError>() { Cause::TooLarge } else { Cause::Broken })
         })?;
         Ok(Answer { status: parts.status, headers: parts.headers, body: body.to_bytes() })
     }
+
+    async fn encode_and_exchange(&self, request: Request, progress: &Arc<AtomicBool>) -> Result<Answer, Failure> {
+        let request = encode(request, &self.files, progress).await?;
+        self.exchange(request).await
+    }
+}
+
+/// What was wrong with the file that a call carried, under everything that hyper wraps around it.
+fn source_problem(error: &(dyn std::error::Error + 'static)) -> Option<SourceProblem> {
+    let mut next = Some(error);
+    while let Some(error) = next {
+        if let Some(problem) = error.downcast_ref::<SourceProblem>() {
+            return Some(*problem);
+        }
+        next = error.source();
+    }
+    None
 }
 
 impl Transport for HttpTransport {
@@ -165,20 +207,33 @@ impl Transport for HttpTransport {
                 return Err(TransportError::NotSent(Cause::Address));
             }
             let handed_over = Arc::new(AtomicBool::new(false));
-            let request = encode(request, &handed_over).ok_or(TransportError::NotSent(Cause::Malformed))?;
             // A call without a body is on its way once there is a connection; one with a body is not whole before hyper
-            // has taken the body, which it does on an open connection only.
-            let has_body = !request.body().is_end_stream();
-            let outcome = tokio::time::timeout(deadline, self.exchange(request)).await;
+            // has taken the last of it, which it does on an open connection only.
+            let has_body = match &request.body {
+                Body::Empty => false,
+                Body::Form(fields) => !fields.is_empty(),
+                Body::Json(_) | Body::Piece(_) => true,
+                Body::Bytes(bytes) => !bytes.is_empty(),
+            };
+            let outcome = tokio::time::timeout(deadline, self.encode_and_exchange(request, &handed_over)).await;
             let cannot_have_arrived = has_body && !handed_over.load(Ordering::Acquire);
             match outcome {
                 Ok(Ok(answer)) => Ok(answer),
+                Ok(Err(Failure::Malformed)) => Err(TransportError::NotSent(Cause::Malformed)),
+                Ok(Err(Failure::Source(problem))) => Err(TransportError::Source(problem)),
                 Ok(Err(Failure::Connect)) => Err(TransportError::NotSent(Cause::Connect)),
                 Ok(Err(Failure::Later(cause))) if cannot_have_arrived => Err(TransportError::NotSent(cause)),
                 Ok(Err(Failure::Later(cause))) => Err(TransportError::NoAnswer(cause)),
                 Err(_) if cannot_have_arrived => Err(TransportError::NotSent(Cause::Timeout)),
                 Err(_) => Err(TransportError::NoAnswer(Cause::Timeout)),
             }
+        })
+    }
+
+    fn look(&self, source: Source, deadline: Duration) -> Looking<'_> {
+        Box::pin(async move {
+            let looked = tokio::time::timeout(deadline, files::look(&self.files, &source)).await;
+            looked.unwrap_or(Err(SourceProblem::Unreachable))
         })
     }
 
@@ -189,6 +244,8 @@ impl Transport for HttpTransport {
 }
 
 enum Failure {
+    Malformed,
+    Source(SourceProblem),
     Connect,
     Later(Cause),
 }
@@ -201,20 +258,24 @@ fn client(connector: HttpsConnector<HttpConnector>) -> Connections {
         .build(connector)
 }
 
-fn encode(request: Request, handed_over: &Arc<AtomicBool>) -> Option<http::Request<Outgoing>> {
-    let (content_type, body) = match request.body {
-        Body::Empty => (None, Bytes::new()),
+async fn encode(
+    request: Request,
+    files: &Fetcher,
+    handed_over: &Arc<AtomicBool>,
+) -> Result<http::Request<Outgoing>, Failure> {
+    let (content_type, data) = match request.body {
+        Body::Empty => (None, Data::from(Bytes::new())),
         Body::Form(fields) => {
             let form = form_urlencoded::Serializer::new(String::new()).extend_pairs(fields).finish();
-            (Some(FORM), Bytes::from(form))
+            (Some(FORM), Data::from(Bytes::from(form)))
         }
-        Body::Json(value) => (Some(JSON), Bytes::from(value.to_string())),
-        Body::Bytes(bytes) => (None, bytes),
+        Body::Json(value) => (Some(JSON), Data::from(Bytes::from(value.to_string()))),
+        Body::Bytes(bytes) => (None, Data::from(bytes)),
+        Body::Piece(piece) => (None, Data::File(files::open(files, &piece).await.map_err(Failure::Source)?)),
     };
-    let body = Outgoing { data: (!body.is_empty()).then_some(body), handed_over: Arc::clone(handed_over) };
-    let mut encoded = http::Request::new(body);
+    let mut encoded = http::Request::new(Outgoing { data, handed_over: Arc::clone(handed_over) });
     *encoded.method_mut() = request.method;
-    *encoded.uri_mut() = http::Uri::try_from(request.url.as_str()).ok()?;
+    *encoded.uri_mut() = http::Uri::try_from(request.url.as_str()).map_err(|_| Failure::Malformed)?;
     *encoded.headers_mut() = request.headers;
     let headers = encoded.headers_mut();
     headers.entry(header::ACCEPT).or_insert(JSON);
@@ -222,33 +283,58 @@ fn encode(request: Request, handed_over: &Arc<AtomicBool>) -> Option<http::Reque
     if let Some(content_type) = content_type {
         headers.insert(header::CONTENT_TYPE, content_type);
     }
-    Some(encoded)
+    Ok(encoded)
 }
 
-/// A whole body in one piece that notes when hyper takes it to write it to a connection.
+/// What is still to be sent.
+enum Data {
+    Whole(Option<Bytes>),
+    File(files::Stream),
+}
+
+impl From<Bytes> for Data {
+    fn from(bytes: Bytes) -> Self {
+        Self::Whole((!bytes.is_empty()).then_some(bytes))
+    }
+}
+
+/// A body that notes when hyper takes the last of it to write it to a connection.
 struct Outgoing {
-    data: Option<Bytes>,
+    data: Data,
     handed_over: Arc<AtomicBool>,
 }
 
 impl HttpBody for Outgoing {
     type Data = Bytes;
-    type Error = Infallible;
+    type Error = SourceProblem;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
-        _context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        self.handed_over.store(true, Ordering::Release);
-        Poll::Ready(self.data.take().map(|data| Ok(Frame::data(data))))
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, SourceProblem>>> {
+        let bytes = match &mut self.data {
+            Data::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
+            Data::File(stream) => stream.poll(context),
+        };
+        let Poll::Ready(bytes) = bytes else { return Poll::Pending };
+        if self.is_end_stream() && bytes.as_ref().is_none_or(Result::is_ok) {
+            self.handed_over.store(true, Ordering::Release);
+        }
+        Poll::Ready(bytes.map(|bytes| bytes.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.data.is_none()
+        match &self.data {
+            Data::Whole(bytes) => bytes.is_none(),
+            Data::File(stream) => stream.left() == 0,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(self.data.as_ref().map_or(0, |data| data.len() as u64))
+        SizeHint::with_exact(match &self.data {
+            Data::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
+            Data::File(stream) => stream.left(),
+        })
     }
 }
 

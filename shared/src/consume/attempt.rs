@@ -45,8 +45,7 @@ impl Consumer {
     /// Does what can be done for a target now.
     pub(super) async fn attempt(&self, work: &Work<'_>) -> Result<Verdict, StoreError> {
         let connector = self.connectors.of(work.spec.platform);
-        let prepared =
-            Prepared { destination: work.spec.destination.clone(), content: work.post.content_for(work.spec).clone() };
+        let prepared = work.post.prepared(work.job.target, work.spec);
         // Everything that can go wrong without the target is tried before it is claimed.
         let keys = self.keys(work).await;
         let plan = FirstStep::plan(connector, &prepared, &Checkpoint::default());

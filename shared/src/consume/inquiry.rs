@@ -90,13 +90,11 @@ impl Inquiry<'_> {
     }
 
     async fn ask_passing_over(&self, rivals: &Rivals, calls: &mut Calls<'_>) -> Word {
+        let post = self.post.prepared(self.target.target, self.spec);
         let fingerprint = Fingerprint {
-            destination: self.spec.destination.clone(),
-            content: self.post.content_for(self.spec).clone(),
-            not_before: self.sent_at(),
-            now: self.now,
             exclude: rivals.published.clone(),
             checkpoint: self.target.checkpoint.clone().unwrap_or_default(),
+            ..Fingerprint::of(&post, self.sent_at(), self.now)
         };
         let flow = calls.connector.read_back(calls.app, fingerprint);
         match driver::run_flow(flow, calls).await {

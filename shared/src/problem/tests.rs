@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 36] = [
+const FAMILIES: [&str; 38] = [
     "app",
     "attempts",
     "body",
@@ -24,7 +24,9 @@ const FAMILIES: [&str; 36] = [
     "header",
     "idempotency",
     "key",
+    "media",
     "not_after",
+    "options",
     "platform",
     "post",
     "posts",
@@ -62,12 +64,13 @@ fn is_code(text: &str) -> bool {
 fn in_source(folder: &Path, codes: &mut BTreeMap<String, String>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.ends_with("connector/compliance") {
+            // A suite of tests.
+        } else if path.is_dir() {
             in_source(&path, codes);
-        } else if path
-            .file_name()
-            .is_some_and(|name| name != "tests.rs" && name != "testing.rs" && name != "simulated.rs")
-        {
+        } else if path.file_name().is_some_and(|name| {
+            name != "tests.rs" && name != "testing.rs" && name != "simulated.rs" && name != "recorded.rs"
+        }) {
             let text = fs::read_to_string(&path).unwrap();
             let code = text.split("#[cfg(test)]\nmod tests {").next().unwrap();
             for code in code.split('"').filter(|fragment| is_code(fragment)) {

@@ -12,7 +12,8 @@ use uuid::Uuid;
 
 use super::{Publisher, unavailable};
 use crate::{
-    content::{Content, MediaKind},
+    connector::driver,
+    content::Content,
     http::Caller,
     ids::PostId,
     post::{Post, TargetSpec},
@@ -206,11 +207,12 @@ fn fingerprint(spec: &TargetSpec, content: &Content) -> String {
     part(&normalized(content.text.as_deref().unwrap_or_default()));
     part(content.link.as_ref().map_or("", url::Url::as_str));
     for media in &content.media {
-        part(match media.kind {
-            MediaKind::Image => "image",
-            MediaKind::Video => "video",
-        });
+        part(media.kind.name());
         part(media.url.as_str());
+    }
+    // Nothing, where there are none: what older builds have noted stays comparable.
+    if let Some(options) = &spec.options {
+        part(&driver::fingerprint_of(options));
     }
     HEXLOWER.encode(hash.finish().as_ref())
 }

@@ -147,7 +147,8 @@ fn parts(changes: &PostChanges) -> Vec<Part> {
         (changes.content.is_some(), Part::Content),
         (changes.schedule.is_some(), Part::Schedule),
         (changes.not_after.is_some(), Part::NotAfter),
-        (!changes.targets.is_empty(), Part::TargetContent),
+        (changes.targets.iter().any(|target| target.content.is_some()), Part::TargetContent),
+        (changes.targets.iter().any(|target| target.options.is_some()), Part::TargetOptions),
     ];
     named.into_iter().filter(|(named, _)| *named).map(|(_, part)| part).collect()
 }
@@ -161,8 +162,17 @@ fn merged(before: &Post, changes: &PostChanges, faults: &mut Vec<Fault>) -> NewP
             let text = "Another entry of this request names the same target.";
             faults.push(Fault::new(format!("/targets/{index}/target"), "target.repeated", text));
         }
+        if change.content.is_none() && change.options.is_none() {
+            let text = "Name at least one of `content` and `options`.";
+            faults.push(Fault::new(format!("/targets/{index}"), "target.unchanged", text));
+        }
         if let Some(target) = targets.get_mut(change.target.index()) {
-            target.content.clone_from(&change.content);
+            if let Some(content) = &change.content {
+                target.content.clone_from(content);
+            }
+            if let Some(options) = &change.options {
+                target.options.clone_from(options);
+            }
         } else {
             let text = format!("The post has no target {}. {OTHER_TARGETS}", change.target);
             faults.push(Fault::new(format!("/targets/{index}/target"), "target.unknown", text));
@@ -184,6 +194,7 @@ fn as_new(spec: &TargetSpec) -> NewTarget {
         connection: spec.connection,
         destination: Some(spec.destination.clone()),
         content: spec.content.clone(),
+        options: spec.options.clone(),
     }
 }
 
@@ -199,7 +210,9 @@ fn in_changes(fault: Fault, changes: &PostChanges) -> Fault {
     let detail = format!("{target}: {}", fault.detail);
     let entry = changes.targets.iter().position(|change| change.target == target);
     let pointer = match entry {
-        Some(entry) if field.starts_with("content") => format!("/targets/{entry}/{field}"),
+        Some(entry) if field.starts_with("content") || field.starts_with("options") => {
+            format!("/targets/{entry}/{field}")
+        }
         Some(entry) => format!("/targets/{entry}"),
         None => String::new(),
     };

@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::{
     content::Content,
     ids::{ConnectionId, TargetId},
+    options::Options,
     schedule::Schedule,
 };
 
@@ -81,6 +82,9 @@ pub struct NewTarget {
     /// What to publish here instead of the post's content.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub content: Option<Content>,
+    /// What only the connection's platform knows, under the platform's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Options>,
 }
 
 /// What shall change of a post. What is not named stays as it is; at least one field must be named. The places that a post
@@ -107,7 +111,7 @@ pub struct PostChanges {
     pub targets: Vec<TargetChange>,
 }
 
-/// What shall change of one target.
+/// What shall change of one target. What is not named stays as it is; at least one field must be named.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
@@ -116,9 +120,13 @@ pub struct TargetChange {
     #[cfg_attr(feature = "openapi", schema(value_type = String, example = "t1"))]
     pub target: TargetId,
     /// What to publish here instead of the post's content; the post's content if null.
-    #[serde(deserialize_with = "Option::deserialize")]
-    #[cfg_attr(feature = "openapi", schema(required = true))]
-    pub content: Option<Content>,
+    #[serde(default, deserialize_with = "named")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Content>))]
+    pub content: Option<Option<Content>>,
+    /// What only the connection's platform knows; nothing if null.
+    #[serde(default, deserialize_with = "named")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<Options>))]
+    pub options: Option<Option<Options>>,
 }
 
 /// Tells a field that is null from one that is not there.

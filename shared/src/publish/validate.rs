@@ -177,6 +177,7 @@ fn one_target(
         destination: destination.id.clone(),
         content: target.content.clone(),
         app: connection.app,
+        options: target.options.clone(),
     })
 }
 
@@ -200,7 +201,9 @@ fn content_rules(connectors: &Connectors, wanted: &NewPost, index: usize, spec: 
         Some(own) => (format!("/targets/{index}/content"), own),
         None => ("/content".to_owned(), &wanted.content),
     };
-    for finding in connectors.preflight(spec.platform, content) {
+    for finding in connectors.preflight(spec.platform, content, spec.options.as_ref()) {
+        let of_options = finding.pointer.split('/').nth(1) == Some("options");
+        let base = if of_options { format!("/targets/{index}") } else { base.clone() };
         faults.push(Fault::new(format!("{base}{}", finding.pointer), finding.rule, finding.message));
     }
 }

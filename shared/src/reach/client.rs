@@ -18,6 +18,7 @@ use std::{
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::body::Incoming;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::{
     client::legacy::{
@@ -170,16 +171,26 @@ impl Fetcher {
         outcome.unwrap_or(Err(FetchError::Timeout))
     }
 
-    async fn exchange(&self, request: http::Request<Full<Bytes>>, limits: Limits<'_>) -> Result<Fetched, FetchError> {
+    /// Makes `call` once and reads no more than the head of its answer. Whoever reads the body bounds it, in size and time.
+    ///
+    /// # Errors
+    /// It was not made, or its answer leads elsewhere.
+    pub async fn open(&self, call: Call) -> Result<http::Response<Incoming>, FetchError> {
+        self.reach.check(&call.url, Purpose::Fetch).map_err(FetchError::Refused)?;
+        self.request(encode(call).ok_or(FetchError::Malformed)?).await
+    }
+
+    async fn request(&self, request: http::Request<Full<Bytes>>) -> Result<http::Response<Incoming>, FetchError> {
         let response = self.client.request(request).await.map_err(|error| match refusal(&error) {
             Some(refused) => FetchError::Refused(refused),
             None if error.is_connect() => FetchError::Connect,
             None => FetchError::Broken,
         })?;
-        let (parts, body) = response.into_parts();
-        if parts.status.is_redirection() {
-            return Err(FetchError::Redirected);
-        }
+        if response.status().is_redirection() { Err(FetchError::Redirected) } else { Ok(response) }
+    }
+
+    async fn exchange(&self, request: http::Request<Full<Bytes>>, limits: Limits<'_>) -> Result<Fetched, FetchError> {
+        let (parts, body) = self.request(request).await?.into_parts();
         if !limits.types.is_empty() && !is_one_of(&parts.headers, limits.types) {
             return Err(FetchError::WrongType);
         }

@@ -281,7 +281,9 @@ fn word(outcome: Result<TokenSet, CallFailed>, old: &TokenSet, hold_back: Option
     };
     let reason = failure.refusal();
     match &failure {
-        CallFailed::Transport(TransportError::NotSent(_)) | CallFailed::OutOfTime => Word::NotNow(reason, hold_back),
+        CallFailed::Transport(TransportError::NotSent(_) | TransportError::Source(_)) | CallFailed::OutOfTime => {
+            Word::NotNow(reason, hold_back)
+        }
         CallFailed::Transport(TransportError::NoAnswer(_)) | CallFailed::TooManyCalls => Word::Lost(reason),
         // As with a publish: a 5xx and what cannot be read may have had its effect.
         CallFailed::Refused(error) => match error.disposition(Effect::Publish) {

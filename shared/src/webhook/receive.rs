@@ -71,7 +71,8 @@ impl Receiver {
             return Err(Problem::new(Code::BodyTooLarge, "No platform sends deliveries of this size."));
         }
         let connector = self.connectors.of(platform);
-        let delivery = WebhookDelivery { headers: &request.headers, body: &request.body };
+        let (headers, query) = (&request.headers, request.query.as_slice());
+        let delivery = WebhookDelivery { headers, query, body: &request.body, now: self.clock.now() };
         let app = self.apps.credentials(platform).await.map_err(|error| unavailable(&error))?;
         let signed = connector.validate_webhook_signature(&app, delivery)
             // The secret may have been rotated since we last read it.

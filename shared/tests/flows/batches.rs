@@ -39,7 +39,7 @@ impl Transport for Mishaps {
     fn send(&self, request: Request, deadline: Duration) -> Sending<'_> {
         let texts: Vec<&str> = match &request.body {
             Body::Form(fields) => fields.iter().map(|(_, value)| value.as_str()).collect(),
-            Body::Empty | Body::Json(_) | Body::Bytes(_) => Vec::new(),
+            Body::Empty | Body::Json(_) | Body::Bytes(_) | Body::Piece(_) => Vec::new(),
         };
         let mishap = self.set.iter().find(|(text, _)| texts.contains(text)).map(|(_, mishap)| *mishap);
         match mishap {

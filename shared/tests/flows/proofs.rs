@@ -15,13 +15,14 @@ use shared::{
     },
     connectors::Connectors,
     content::Content,
+    options::Options,
     platform::Platform,
     secret::{AccessToken, AppCredentials},
 };
 use simulator::facebook::seed;
 use url::Url;
 
-use crate::world::{World, facebook};
+use crate::world::{World, settings};
 
 /// Facebook, as if it took PKCE.
 struct Proving {
@@ -62,8 +63,8 @@ impl Connector for Proving {
         self.rest.fetch_accounts()
     }
 
-    fn preflight(&self, content: &Content) -> Vec<Finding> {
-        self.rest.preflight(content)
+    fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding> {
+        self.rest.preflight(content, options)
     }
 
     fn publish(
@@ -130,9 +131,9 @@ fn challenge(verifier: &str, form: Pkce) -> String {
 #[tokio::test]
 async fn f72_a_code_is_exchanged_with_the_verifier_of_its_own_session(#[case] form: Pkce) {
     let mut world = Box::pin(World::start()).await;
-    let (rest, shown, told) = (facebook(&world.simulator.url()), Mutex::default(), Mutex::default());
+    let (rest, shown, told) = (Facebook::new(settings(&world.simulator).facebook), Mutex::default(), Mutex::default());
     let proving = Arc::new(Proving { rest, form, shown, told });
-    world.connect.connectors = Connectors::new(proving.clone());
+    world.connect.connectors = Connectors::new(settings(&world.simulator)).with(proving.clone());
     let session = json!({ "platform": "facebook", "return_url": "https://example.com/" });
     let (dialog, cookie) = world.open(&session).await;
     let code = world.consent(&dialog, seed::ADA, &[seed::BAKERY], "continue").await;

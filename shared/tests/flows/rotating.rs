@@ -26,6 +26,7 @@ use shared::{
     },
     content::Content,
     ids::ConnectionId,
+    options::Options,
     platform::{AppOwner, Platform},
     secret::{AccessToken, AppCredentials},
     store::{Actor, AuditAction, AuditEntry, Connection, ConnectionState, SavedDestination},
@@ -258,8 +259,8 @@ impl Connector for Rotating {
         self.0.fetch_accounts()
     }
 
-    fn preflight(&self, content: &Content) -> Vec<Finding> {
-        self.0.preflight(content)
+    fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding> {
+        self.0.preflight(content, options)
     }
 
     fn publish(

@@ -19,8 +19,7 @@ use shared::{
     connect::{ConnectFlow, ReturnUrls},
     connector::{
         Body, Connector, Request as Call,
-        facebook::Facebook,
-        settings::{FacebookSettings, HostPolicy},
+        settings::{HostPolicy, Settings},
         transport::{HttpTransport, Transport},
     },
     connectors::Connectors,
@@ -33,6 +32,7 @@ use shared::{
     problem::{Code, Problem},
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
+    reach::Reach,
     read::Reader,
     redrive::Redriver,
     store::{Actor, Store},
@@ -97,11 +97,13 @@ impl World {
         let resources = Resources::create(&emulators).await;
 
         let (connectors, transport): (_, Arc<dyn Transport>) = match stand_in {
-            Some((connector, transport)) => (Connectors::new(connector), transport),
-            None => (
-                Connectors::new(Arc::new(facebook(&simulator.url()))),
-                Arc::new(HttpTransport::new(HostPolicy::StandIn)),
-            ),
+            Some((connector, transport)) => (Connectors::new(Settings::default()).with(connector), transport),
+            None => {
+                // The simulator has files as well.
+                let reach = Reach::with_local_hosts(simulator.address().to_string().parse().unwrap());
+                let transport = HttpTransport::new(HostPolicy::StandIn).reaching(reach);
+                (Connectors::new(settings(&simulator)), Arc::new(transport))
+            }
         };
         let parts = Parts { clock: Arc::new(clock.clone()), connectors, transport, clients, resources };
         let store = parts.store();
@@ -191,7 +193,9 @@ impl World {
     pub(crate) fn apps_through(&self, calls: impl Intercept + 'static) -> Apps {
         let secrets = self.secrets_through(calls);
         let apps = Apps::new(secrets, self.parts.clock.clone());
-        apps.with(Platform::Facebook, self.parts.resources.facebook_app.clone()).with_tenants(TENANT_APPS)
+        let secrets = self.parts.resources.apps.iter();
+        let apps = secrets.fold(apps, |apps, (platform, secret)| apps.with(*platform, secret));
+        apps.with_tenants(TENANT_APPS)
     }
 
     /// The reading function in another sandbox, whose calls to Secrets Manager pass through `calls`.
@@ -463,12 +467,12 @@ async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (
     (Caller { tenant: identity.tenant, key: identity.key, scopes: identity.scopes }, key.expose().to_owned())
 }
 
-/// The connector of the simulated platform.
-pub(crate) fn facebook(simulator: &str) -> Facebook {
-    let mut settings = FacebookSettings::default();
-    settings.set_graph_url(simulator, HostPolicy::StandIn).unwrap();
-    settings.set_dialog_url(simulator, HostPolicy::StandIn).unwrap();
-    Facebook::new(settings)
+/// The settings of every platform, with the simulated ones in their places.
+pub(crate) fn settings(simulator: &Simulator) -> Settings {
+    let (mut settings, facebook) = (Settings::default(), simulator.url_of("facebook"));
+    settings.facebook.set_graph_url(&facebook, HostPolicy::StandIn).unwrap();
+    settings.facebook.set_dialog_url(&facebook, HostPolicy::StandIn).unwrap();
+    settings
 }
 
 /// What the use cases are made of.
@@ -507,9 +511,8 @@ impl Parts {
     }
 
     fn apps(&self) -> Apps {
-        Apps::new(self.clients.secrets_manager(), self.clock.clone())
-            .with(Platform::Facebook, self.resources.facebook_app.clone())
-            .with_tenants(TENANT_APPS)
+        let none = Apps::new(self.clients.secrets_manager(), self.clock.clone());
+        self.resources.apps.iter().fold(none, |apps, (platform, secret)| apps.with(*platform, secret)).with_tenants(TENANT_APPS)
     }
 
     fn metrics(&self, function: Function) -> Metrics {
@@ -642,7 +645,7 @@ struct Resources {
     dead_letter_queue: String,
     inbound_queue: String,
     token_key: String,
-    facebook_app: String,
+    apps: Vec<(Platform, String)>,
     signing_key: String,
 }
 
@@ -658,17 +661,21 @@ impl Resources {
         let dead = QueueDescription::new("publish-dead").with_attribute("MessageRetentionPeriod", "1209600");
         let dead = emulators.create_queue(&dead).await.unwrap();
         let publish = QueueDescription::new("publish").with_redrive(&dead.arn, 6);
-        let app = serde_json::json!({
-            "client_id": simulator::APP_ID,
-            "client_secret": simulator::APP_SECRET,
-            "webhook_verify_token": simulator::VERIFY_TOKEN,
-        });
+        let mut apps = Vec::new();
+        for platform in Platform::ALL {
+            let app = simulator::app(platform.name()).unwrap();
+            let app = serde_json::json!({
+                "client_id": app.id, "client_secret": app.secret, "webhook_verify_token": app.verify_token,
+            });
+            let secret = emulators.create_secret(platform.name(), &app.to_string()).await.unwrap();
+            apps.push((*platform, secret));
+        }
         Self {
             publish_queue: emulators.create_queue(&publish).await.unwrap().url,
             dead_letter_queue: dead.url,
             inbound_queue: emulators.create_queue(&QueueDescription::new("inbound")).await.unwrap().url,
             token_key: emulators.create_key("alias/tokens").await.unwrap(),
-            facebook_app: emulators.create_secret("facebook", &app.to_string()).await.unwrap(),
+            apps,
             signing_key: emulators.create_secret("signing", &"s".repeat(64)).await.unwrap(),
         }
     }

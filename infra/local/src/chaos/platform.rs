@@ -13,7 +13,7 @@ use super::callers::Accepted;
 use super::verdict::Fate;
 
 /// Meta's code for a text that was posted just before.
-const DUPLICATE: i64 = 506;
+const DUPLICATE: &str = "506";
 
 /// Calls, counted.
 #[derive(Debug, Clone, Default)]
@@ -37,7 +37,7 @@ impl Tally {
             ("POST", "feed" | "photos") => {
                 self.publishes += 1;
                 self.effects += u32::from(call.took_effect);
-                self.duplicates += u32::from(call.code == Some(DUPLICATE));
+                self.duplicates += u32::from(call.code.as_deref() == Some(DUPLICATE));
             }
             ("GET", "published_posts") => self.reads += 1,
             _other => {}

@@ -33,7 +33,7 @@ pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
 fn list() -> OperationBuilder {
     let description = "Targets that failed for good, the latest first. All filters together must fit. A page may be short, \
                        or empty, and still have a `next_cursor`.";
-    let platforms = string().enum_values(Some(Platform::ALL.map(Platform::name)));
+    let platforms = string().enum_values(Some(Platform::ALL.iter().map(|platform| platform.name())));
     let acts = string().enum_values(Some(["caller", "end_user", "operator", "nobody"]));
     let time =
         || string().format(Some(utoipa::openapi::SchemaFormat::KnownFormat(utoipa::openapi::KnownFormat::DateTime)));

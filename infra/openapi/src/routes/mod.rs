@@ -51,8 +51,7 @@ const BAD_BODY: [Refusal; 3] = [
     (Code::BodyInvalid, ""),
 ];
 /// A platform that this build does not know.
-const NO_PLATFORM: Refusal =
-    (Code::PlatformUnknown, "The `platform` in the path is unknown platform: this build knows `facebook`.");
+const NO_PLATFORM: Refusal = (Code::PlatformUnknown, "The `platform` in the path is not a platform of this build.");
 
 /// Every route.
 pub(crate) fn all() -> Vec<Route> {

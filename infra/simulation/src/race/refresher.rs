@@ -12,7 +12,12 @@ use shared::{
     aws_clock::AwsClock,
     clock::Clock,
     config,
-    connector::{driver::Budget, facebook::Facebook, settings::FacebookSettings, transport::Transport},
+    connector::{
+        driver::Budget,
+        facebook::Facebook,
+        settings::{FacebookSettings, Settings},
+        transport::Transport,
+    },
     connectors::Connectors,
     health::HealthCheck,
     platform::{AppOwner, Platform},
@@ -90,7 +95,8 @@ impl Refreshing {
             vault: Vault::new(clients.kms(), clients.dynamodb(), &vault, function, clock.clone()),
             apps: Apps::new(clients.secrets_manager(), clock.clone())
                 .with(Platform::Facebook, names.facebook_app.clone()),
-            connectors: Connectors::new(Arc::new(Ways(Facebook::new(FacebookSettings::default())))),
+            connectors: Connectors::new(Settings::default())
+                .with(Arc::new(Ways(Facebook::new(FacebookSettings::default())))),
             transport,
             metrics: Metrics::silent(function, clock.clone()),
             clock,

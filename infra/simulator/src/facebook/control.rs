@@ -1,11 +1,11 @@
 //! The control interface under `/_simulator`: look at the world, make things go wrong.
 
-use super::faults::Fault;
 use super::handle::{Facebook, SendOptions};
 use super::serve::json;
 use super::view;
 use crate::VERIFY_TOKEN;
 use crate::call::Call;
+use crate::faults::Fault;
 use crate::reply::Reply;
 use hyper::Method;
 use jiff::SignedDuration;

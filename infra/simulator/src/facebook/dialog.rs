@@ -1,11 +1,11 @@
 //! The login page: who you are, what you allow, which Pages. Works in a browser without scripts and for any HTTP client.
 
 use super::grants::SCOPES;
-use super::photos::is_loopback;
 use super::seed::ADA;
 use super::tokens::{CODE_WORD, Code};
 use super::world::{Grant, World};
 use crate::call::Call;
+use crate::consent::{self, answers, is_redirect_uri, value, values};
 use crate::html::{self, escape};
 use crate::reply::Reply;
 use crate::{APP_ID, APP_NAME, LOGIN_CONFIGURATION};
@@ -114,11 +114,7 @@ impl World {
             escape(APP_NAME),
             escape(&call.path)
         );
-        for (name, value) in &call.query {
-            if !matches!(name.as_str(), "user" | "pages" | "scopes" | "action" | "choose_scopes") {
-                let _ = write!(form, "<input type=\"hidden\" name=\"{}\" value=\"{}\">", escape(name), escape(value));
-            }
-        }
+        form.push_str(&consent::hidden(call, &["user", "pages", "scopes", "action", "choose_scopes"]));
         form.push_str("<input type=\"hidden\" name=\"choose_scopes\" value=\"1\">");
         for (position, user) in self.users.values().enumerate() {
             let checked = if position == 0 { " checked" } else { "" };
@@ -159,8 +155,7 @@ fn read(call: &Call) -> Result<Ask, &'static str> {
     }
     let redirect_text = call.params.text("redirect_uri").ok_or("The redirect_uri parameter is required.")?;
     let redirect_uri = Url::parse(&redirect_text).map_err(|_| "Invalid redirect_uri.")?;
-    let allowed = redirect_uri.scheme() == "https" || (redirect_uri.scheme() == "http" && is_loopback(&redirect_uri));
-    if !allowed || redirect_uri.fragment().is_some() || !redirect_uri.has_host() {
+    if !is_redirect_uri(&redirect_uri) {
         return Err(
             "URL blocked: the redirect URI must be an https address (or http on this machine) without a fragment.",
         );
@@ -192,19 +187,6 @@ fn scopes(call: &Call) -> Result<BTreeSet<String>, &'static str> {
         None if asked.is_empty() => Ok(BTreeSet::from(["public_profile".to_owned()])),
         None => Ok(asked),
     }
-}
-
-/// The submitted pairs; repeated names stay apart.
-fn answers(call: &Call) -> Vec<(String, String)> {
-    form_urlencoded::parse(&call.body).into_owned().chain(call.query.iter().cloned()).collect()
-}
-
-fn value<'a>(answers: &'a [(String, String)], name: &'a str) -> Option<&'a str> {
-    values(answers, name).next()
-}
-
-fn values<'a>(answers: &'a [(String, String)], name: &'a str) -> impl Iterator<Item = &'a str> {
-    answers.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
 }
 
 /// Back to the app, with the fragment that Facebook always adds.

@@ -1,5 +1,7 @@
 //! Refusals in Graph's envelope.
 
+use crate::faults::{Fault, FaultKind};
+use crate::params::BadParameter;
 use serde_json::{Value, json};
 
 /// A refusal, as Graph words it.
@@ -117,6 +119,32 @@ impl GraphError {
         Self { transient: true, ..Self::new(code, message).status(status) }
     }
 
+    /// What a fault that refuses makes of a call.
+    pub(crate) fn of_fault(fault: &Fault) -> Self {
+        let code = fault.code.unwrap_or(1);
+        match fault.kind {
+            FaultKind::RateLimited => Self::throttled_page(fault.minutes.unwrap_or(5)),
+            FaultKind::Status500After | FaultKind::Status500Before => {
+                Self::unavailable(code, fault.status.unwrap_or(500))
+            }
+            FaultKind::Error
+            | FaultKind::AcceptedThenTimeout
+            | FaultKind::LostAnswer
+            | FaultKind::TruncatedAnswer
+            | FaultKind::RefusedBefore
+            | FaultKind::Slow
+            | FaultKind::LateAnswer
+            | FaultKind::WebhookDuplicate
+            | FaultKind::WebhookReorder
+            | FaultKind::WebhookBadSignature
+            | FaultKind::WebhookLost => {
+                let message = fault.message.clone().unwrap_or_else(|| format!("(#{code}) An error made on demand"));
+                let error = Self::new(code, message).status(fault.status.unwrap_or(400));
+                Self { subcode: fault.subcode, transient: matches!(code, 1 | 2), ..error }
+            }
+        }
+    }
+
     /// The envelope.
     pub(crate) fn body(&self, trace: &str) -> Value {
         let mut error = json!({
@@ -136,5 +164,11 @@ impl GraphError {
             }
         }
         json!({ "error": error })
+    }
+}
+
+impl From<BadParameter> for GraphError {
+    fn from(problem: BadParameter) -> Self {
+        Self::parameter(problem.0)
     }
 }

@@ -1,21 +1,21 @@
 //! The handle on the simulated Facebook: what tests and the control interface see and do.
 
-use super::faults::{Fault, Faults};
-use super::ids::Ids;
 use super::limits::Limits;
-use super::log::{Log, LoggedCall};
-use super::outbox::{Manner, Outbox, SentWebhook};
+use super::outbox::{CUSTOM, Manner};
 use super::seed;
 use super::tokens::{CODE_WORD, LONG_LIFE, SHORT_LIFE, TOKEN_WORD};
 use super::view::{PageView, StateView};
 use super::world::{Settings, Subscription, World};
 use crate::clock::Clock;
+use crate::faults::{Fault, Faults};
+use crate::ids::Ids;
+use crate::log::{Log, LoggedCall};
 use crate::options::Options;
-use crate::tap::Tap;
+use crate::outbox::{Outbox, Sends, SentWebhook};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
 
 /// The simulated Facebook. Clones share one world.
@@ -30,8 +30,6 @@ struct Inner {
     base: String,
     /// Rings when a webhook may be due.
     bell: Notify,
-    /// Sees every call that comes over a socket.
-    tap: OnceLock<Tap>,
 }
 
 impl std::fmt::Debug for Facebook {
@@ -43,15 +41,7 @@ impl std::fmt::Debug for Facebook {
 impl Facebook {
     pub(crate) fn new(options: Options, base: String) -> Self {
         let world = fresh(&options, &base);
-        Self {
-            inner: Arc::new(Inner {
-                world: Mutex::new(world),
-                options,
-                base,
-                bell: Notify::new(),
-                tap: OnceLock::new(),
-            }),
-        }
+        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
     }
 
     /// The Pages with their posts, newest first.
@@ -141,16 +131,6 @@ impl Facebook {
     pub fn code(&self, user: &str, redirect_uri: &str) -> String {
         let now = self.now();
         self.world().issue_code(user, redirect_uri, now)
-    }
-
-    /// From now on shows every call that comes over a socket to this. It can be set once.
-    pub fn tap(&self, tap: Tap) {
-        // A second one would hear half of the story.
-        let _first = self.inner.tap.set(tap);
-    }
-
-    pub(crate) fn listener(&self) -> Option<Tap> {
-        self.inner.tap.get().cloned()
     }
 
     /// Every token and every authorization code so far, with a name for each: for tests that look for them where they must not
@@ -293,20 +273,12 @@ impl Facebook {
         self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn clock(&self) -> &Clock {
-        &self.inner.options.clock
-    }
-
     pub(crate) fn now(&self) -> Timestamp {
         self.clock().now()
     }
 
     pub(crate) fn ring(&self) {
         self.inner.bell.notify_one();
-    }
-
-    pub(crate) fn bell(&self) -> &Notify {
-        &self.inner.bell
     }
 
     fn change_tokens(
@@ -319,6 +291,20 @@ impl Facebook {
         for token in world.tokens.values_mut().filter(|token| which(token)) {
             change(token, now);
         }
+    }
+}
+
+impl Sends for Facebook {
+    fn clock(&self) -> &Clock {
+        &self.inner.options.clock
+    }
+
+    fn bell(&self) -> &Notify {
+        &self.inner.bell
+    }
+
+    fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
+        work(&mut self.world().outbox)
     }
 }
 
@@ -352,7 +338,7 @@ fn fresh(options: &Options, base: &str) -> World {
         subscriptions: BTreeMap::new(),
         deauthorize: options.deauthorize_url.clone(),
         data_deletion: options.data_deletion_url.clone(),
-        outbox: Outbox::default(),
+        outbox: Outbox::new(CUSTOM),
         faults: Faults::default(),
         limits: Limits::default(),
         log: Log::default(),

@@ -1,12 +1,12 @@
 //! Insights of Pages and posts: live metrics only, and one wrong name spoils the whole call.
 
 use super::error::GraphError;
-use super::ids::figure;
 use super::render::time;
 use super::spec;
 use super::tokens::Caller;
 use super::world::World;
 use crate::call::Call;
+use crate::ids::figure;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 

@@ -5,15 +5,12 @@ mod control;
 mod dialog;
 mod error;
 mod exchange;
-mod faults;
 mod fields;
 mod grants;
 mod graph;
 mod handle;
-mod ids;
 mod insights;
 mod limits;
-mod log;
 mod outbox;
 mod pages;
 mod paging;
@@ -31,9 +28,12 @@ mod view;
 mod webhooks;
 mod world;
 
-pub(crate) use error::GraphError;
-pub use faults::{Fault, FaultKind};
+/// The app, as Facebook knows it.
+pub const APP: crate::App =
+    crate::App { id: crate::APP_ID, secret: crate::APP_SECRET, verify_token: crate::VERIFY_TOKEN };
+
+pub use crate::faults::{Fault, FaultKind};
+pub use crate::log::LoggedCall;
+pub use crate::outbox::SentWebhook;
 pub use handle::{Facebook, SendOptions};
-pub use log::LoggedCall;
-pub use outbox::SentWebhook;
 pub use view::{ConnectionView, PageView, PostView, StateView, WebhookView};

@@ -1,13 +1,12 @@
-//! Webhooks waiting to be sent: envelopes, faults on the way out, and the retry schedule.
+//! What Facebook tells by webhooks: envelopes and their signatures.
 
-use super::faults::FaultKind;
-use super::world::{World, remember};
+use super::world::World;
 use crate::APP_SECRET;
+use crate::faults::FaultKind;
+use crate::outbox::{Custom, Delivery};
 use crate::signature;
 use jiff::{SignedDuration, Timestamp};
-use serde::Serialize;
 use serde_json::{Value, json};
-use std::collections::VecDeque;
 
 /// Waits before each further try: at once, then ever more rarely; about 36 hours in all.
 const RETRIES: [SignedDuration; 7] = [
@@ -19,81 +18,12 @@ const RETRIES: [SignedDuration; 7] = [
     SignedDuration::from_hours(10),
     SignedDuration::from_hours(20),
 ];
-const HISTORY_LIMIT: usize = 1000;
 
-/// How a finished webhook ended.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct SentWebhook {
-    /// The body as it went over the wire.
-    pub body: String,
-    /// Whether the receiver answered 200 in the end.
-    pub delivered: bool,
-    /// How often it was sent.
-    pub tries: usize,
-    /// The last status the receiver answered, if it answered.
-    pub last_status: Option<u16>,
-}
+/// Only a 200 counts.
+pub(crate) const CUSTOM: Custom = Custom { retries: &RETRIES, accepts: |status| status == 200 };
 
-/// A webhook on its way.
-#[derive(Clone, Debug)]
-pub(crate) struct Delivery {
-    pub(crate) url: String,
-    pub(crate) body: String,
-    pub(crate) content_type: &'static str,
-    pub(crate) signature: Option<String>,
-    pub(crate) due: Timestamp,
-    pub(crate) tries: usize,
-}
-
-/// All webhooks: waiting, held back, finished.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Outbox {
-    waiting: VecDeque<Delivery>,
-    /// Waits for a later event to overtake it.
-    overtaken: Option<Delivery>,
-    sent: VecDeque<SentWebhook>,
-}
-
-impl Outbox {
-    /// Hands out the first webhook that is due.
-    pub(crate) fn take_due(&mut self, now: Timestamp) -> Option<Delivery> {
-        let position = self.waiting.iter().position(|delivery| delivery.due <= now)?;
-        self.waiting.remove(position)
-    }
-
-    /// When the next webhook is due.
-    pub(crate) fn next_due(&self) -> Option<Timestamp> {
-        self.waiting.iter().map(|delivery| delivery.due).min()
-    }
-
-    /// Notes the receiver's answer; anything but 200 is tried again.
-    pub(crate) fn finish(&mut self, mut delivery: Delivery, status: Option<u16>, now: Timestamp) {
-        delivery.tries += 1;
-        let delivered = status == Some(200);
-        if !delivered && let Some(wait) = RETRIES.get(delivery.tries - 1) {
-            delivery.due = now.checked_add(*wait).unwrap_or(now);
-            self.waiting.push_back(delivery);
-            return;
-        }
-        let sent = SentWebhook { body: delivery.body, delivered, tries: delivery.tries, last_status: status };
-        remember(&mut self.sent, sent, HISTORY_LIMIT);
-    }
-
-    pub(crate) fn sent(&self) -> Vec<SentWebhook> {
-        self.sent.iter().cloned().collect()
-    }
-
-    pub(crate) fn pending(&self) -> usize {
-        self.waiting.len() + usize::from(self.overtaken.is_some())
-    }
-
-    fn push(&mut self, delivery: Delivery) {
-        self.waiting.push_back(delivery);
-        if let Some(late) = self.overtaken.take() {
-            self.waiting.push_back(late);
-        }
-    }
-}
+/// How Facebook introduces itself.
+pub(crate) const USER_AGENT: &str = "facebookexternalua";
 
 /// How a webhook made by hand is sent.
 #[derive(Clone, Copy, Debug, Default)]
@@ -171,26 +101,13 @@ impl World {
         let fault = self.faults.strike_webhook(page, &mut self.ids).map(|fault| fault.kind);
         let wrong = manner.wrong_signature || fault == Some(FaultKind::WebhookBadSignature);
         let key = if wrong { "not-the-secret" } else { APP_SECRET };
-        let delivery = Delivery {
-            url,
-            signature: Some(format!("sha256={}", signature::hexadecimal(key, body.as_bytes()))),
-            body,
-            content_type: "application/json",
-            due: now,
-            tries: 0,
-        };
-        match fault {
-            Some(FaultKind::WebhookLost) => {}
-            Some(FaultKind::WebhookReorder) if self.outbox.overtaken.is_none() => {
-                self.outbox.overtaken = Some(delivery);
-            }
-            _ => {
-                if manner.duplicate || fault == Some(FaultKind::WebhookDuplicate) {
-                    self.outbox.push(delivery.clone());
-                }
-                self.outbox.push(delivery);
-            }
-        }
+        let signature = format!("sha256={}", signature::hexadecimal(key, body.as_bytes()));
+        let headers = vec![
+            ("content-type", "application/json".to_owned()),
+            ("user-agent", USER_AGENT.to_owned()),
+            ("x-hub-signature-256", signature),
+        ];
+        self.outbox.queue(Delivery { url, body, headers, due: now, tries: 0 }, fault, manner.duplicate);
     }
 
     /// Tells the deauthorize callback that a person removed the app.
@@ -208,13 +125,16 @@ impl World {
         let Some(url) = url else { return };
         let payload = json!({"algorithm": "HMAC-SHA256", "issued_at": now.as_second(), "user_id": user});
         let request = signature::signed_request(APP_SECRET, &payload);
-        self.outbox.push(Delivery {
+        let delivery = Delivery {
             url,
             body: form_urlencoded::Serializer::new(String::new()).append_pair("signed_request", &request).finish(),
-            content_type: "application/x-www-form-urlencoded",
-            signature: None,
+            headers: vec![
+                ("content-type", "application/x-www-form-urlencoded".to_owned()),
+                ("user-agent", USER_AGENT.to_owned()),
+            ],
             due: now,
             tries: 0,
-        });
+        };
+        self.outbox.queue(delivery, None, false);
     }
 }

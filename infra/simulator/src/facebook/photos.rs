@@ -7,6 +7,7 @@ use super::spec;
 use super::tokens::Caller;
 use super::world::{Photo, Post, Visibility, World};
 use crate::call::Call;
+use crate::consent::is_loopback;
 use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
@@ -142,16 +143,6 @@ fn read_source(call: &Call, download: &Download) -> Result<String, GraphError> {
 pub(crate) fn local_address(call: &Call) -> Option<Url> {
     let url = Url::parse(&call.params.text("url")?).ok()?;
     (url.scheme() == "http" && is_loopback(&url)).then_some(url)
-}
-
-/// Whether the host is this machine.
-pub(crate) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(url::Host::Ipv4(address)) => address.is_loopback(),
-        Some(url::Host::Ipv6(address)) => address.is_loopback(),
-        Some(url::Host::Domain(name)) => name == "localhost",
-        None => false,
-    }
 }
 
 fn check_address(url: &str, download: &Download) -> Result<(), GraphError> {

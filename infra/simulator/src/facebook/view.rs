@@ -1,8 +1,8 @@
 //! What a person may see of the world: no token, no code.
 
-use super::faults::Fault;
-use super::outbox::SentWebhook;
 use super::world::{Page, Post, Visibility, World};
+use crate::faults::Fault;
+use crate::outbox::SentWebhook;
 use crate::{APP_ID, APP_NAME};
 use serde::Serialize;
 

@@ -1,14 +1,14 @@
 //! Everything the simulated Facebook knows: people, Pages, posts, photos, grants, tokens.
 
 use super::error::GraphError;
-use super::faults::Faults;
-use super::ids::Ids;
 use super::limits::Limits;
-use super::log::Log;
-use super::outbox::Outbox;
 use super::tokens::{Code, Token};
+use crate::faults::Faults;
+use crate::ids::Ids;
+use crate::log::Log;
+use crate::outbox::Outbox;
 use jiff::{SignedDuration, Timestamp};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Lists hold back what is younger than the settle time, as the real ones do for some seconds.
 #[derive(Clone, Copy, Debug)]
@@ -177,12 +177,4 @@ impl World {
         let number = post.id.rsplit('_').next().unwrap_or_default();
         format!("{}/{}/posts/{number}", self.base, post.page)
     }
-}
-
-/// A bounded memory: the newest entries stay.
-pub(crate) fn remember<T>(entries: &mut VecDeque<T>, entry: T, limit: usize) {
-    if entries.len() >= limit {
-        entries.pop_front();
-    }
-    entries.push_back(entry);
 }

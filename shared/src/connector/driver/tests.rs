@@ -10,11 +10,17 @@ use url::Url;
 
 use super::*;
 use crate::{
-    connector::{facebook::Facebook, settings::FacebookSettings, transport::Sending},
+    connector::{
+        facebook::Facebook,
+        settings::FacebookSettings,
+        source::{Seen, SourceProblem},
+        transport::{Looking, Sending},
+    },
     content::Content,
     secret::{AppSecret, VerifyToken},
 };
 
+mod files;
 mod killed;
 mod scripted;
 
@@ -26,17 +32,29 @@ type Events = Arc<Mutex<Vec<String>>>;
 struct Wire {
     events: Events,
     script: Mutex<VecDeque<Result<Answer, TransportError>>>,
+    looks: Mutex<VecDeque<Result<Seen, SourceProblem>>>,
     deadlines: Mutex<Vec<Duration>>,
 }
 
 impl Transport for Wire {
     fn send(&self, request: Request, deadline: Duration) -> Sending<'_> {
         Box::pin(async move {
-            self.events.lock().unwrap().push(format!("call {}", request.url.path()));
+            let range = match &request.body {
+                Body::Piece(piece) => format!(" {}", piece.content_range()),
+                Body::Empty | Body::Form(_) | Body::Json(_) | Body::Bytes(_) => String::new(),
+            };
+            self.events.lock().unwrap().push(format!("call {}{range}", request.url.path()));
             self.deadlines.lock().unwrap().push(deadline);
             let next = self.script.lock().unwrap().pop_front();
             next.unwrap_or(Err(TransportError::NoAnswer(Cause::Timeout)))
         })
+    }
+
+    fn look(&self, source: Source, _: Duration) -> Looking<'_> {
+        let what = format!("look {} at {}", source.kind().name(), source.url().host_str().unwrap());
+        self.events.lock().unwrap().push(what);
+        let seen = self.looks.lock().unwrap().pop_front().unwrap_or(Err(SourceProblem::Unreachable));
+        Box::pin(std::future::ready(seen))
     }
 }
 
@@ -74,7 +92,12 @@ struct Bench {
 fn bench(script: Vec<Result<Answer, TransportError>>) -> Bench {
     let events = Events::default();
     Bench {
-        wire: Wire { events: Arc::clone(&events), script: Mutex::new(script.into()), deadlines: Mutex::default() },
+        wire: Wire {
+            events: Arc::clone(&events),
+            script: Mutex::new(script.into()),
+            looks: Mutex::default(),
+            deadlines: Mutex::default(),
+        },
         disk: Disk { events: Arc::clone(&events), records_left: 100, too_late: false },
         events,
         app: AppCredentials {
@@ -115,7 +138,7 @@ fn facebook() -> Facebook {
 }
 
 fn post() -> Prepared {
-    Prepared { destination: "100".into(), content: Content { text: Some("Hello".into()), ..Content::default() } }
+    Prepared { content: Content { text: Some("Hello".into()), ..Content::default() }, ..Prepared::at("100") }
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "a line of a script")]
@@ -388,7 +411,7 @@ fn a_fingerprint_tells_contents_and_destinations_apart() {
     let connector = facebook();
     let of = |destination: &str, text: &str| {
         let content = Content { text: Some(text.into()), ..Content::default() };
-        content_fingerprint(&connector, &Prepared { destination: destination.into(), content })
+        content_fingerprint(&connector, &Prepared { content, ..Prepared::at(destination) })
     };
     assert_eq!(of("100", "Hello"), of("100", "Hello"));
     assert_ne!(of("100", "Hello"), of("100", "Hello "));

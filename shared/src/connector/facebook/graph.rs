@@ -115,9 +115,13 @@ pub(super) fn id(value: Option<&Value>) -> Option<String> {
         Value::Number(number) => number.as_u64()?.to_string(),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => return None,
     };
+    is_id(&text).then_some(text)
+}
+
+/// Whether a text has the form of an id.
+pub(super) fn is_id(text: &str) -> bool {
     let is_group = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());
-    let is_id = text.len() <= LONGEST_ID && text.splitn(2, '_').all(is_group);
-    is_id.then_some(text)
+    text.len() <= LONGEST_ID && text.splitn(2, '_').all(is_group)
 }
 
 /// A name to show, cut to a bounded length.

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::{
     content::Content,
+    options::Options,
     platform::Platform,
     secret::{AccessToken, AppCredentials},
 };
@@ -85,8 +86,8 @@ impl Connector for Facebook {
         Box::new(accounts::AccountsFlow(accounts::Listing::new(self.settings.clone())))
     }
 
-    fn preflight(&self, content: &Content) -> Vec<Finding> {
-        publish::preflight(&self.settings, content)
+    fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding> {
+        publish::preflight(&self.settings, content, options)
     }
 
     fn publish(
@@ -150,6 +151,8 @@ fn meta_id(value: Option<&Value>) -> Option<String> {
     ((1..=64).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.into())
 }
 
+#[cfg(test)]
+mod recorded;
 #[cfg(test)]
 mod simulated;
 #[cfg(test)]

@@ -10,10 +10,11 @@ use crate::{
         settings::FacebookSettings,
     },
     content::{Content, Media, MediaKind},
+    options::Options,
 };
 
 /// Everything about `content` that a Page would refuse.
-pub(super) fn preflight(settings: &FacebookSettings, content: &Content) -> Vec<Finding> {
+pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options: Option<&Options>) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut find = |rule, pointer: String, message: String| findings.push(Finding { rule, pointer, message });
     let text = content.text.as_deref().unwrap_or_default();
@@ -39,16 +40,31 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content) -> Vec<F
         find("facebook.media.too_many", "/media".into(), message);
     }
     for (index, media) in content.media.iter().enumerate() {
-        if media.kind == MediaKind::Video {
-            let message = "postd does not publish videos on Pages yet.".into();
-            find("facebook.media.video_unsupported", format!("/media/{index}/kind"), message);
+        match media.kind {
+            MediaKind::Image => {}
+            MediaKind::Video => {
+                let message = "postd does not publish videos on Pages yet.".into();
+                find("facebook.media.video_unsupported", format!("/media/{index}/kind"), message);
+            }
+            MediaKind::Document => {
+                let message = "A Page shows no documents: put a link to it.".into();
+                find("facebook.media.document_unsupported", format!("/media/{index}/kind"), message);
+            }
         }
         if media.url.scheme() != "https" {
             let message = "Facebook fetches photos from public https addresses.".into();
             find("facebook.media.url_not_https", format!("/media/{index}/url"), message);
         }
     }
+    if place(options).is_some_and(|place| !graph::is_id(place)) {
+        let message = "A place is given by the id of its Page: digits.".into();
+        find("facebook.place.not_an_id", "/options/facebook/place".into(), message);
+    }
     findings
+}
+
+fn place(options: Option<&Options>) -> Option<&str> {
+    options.and_then(Options::facebook)?.place.as_deref()
 }
 
 /// The only step: the call that publishes, then its answer.
@@ -61,7 +77,7 @@ pub(super) fn step(
     if let Some(answer) = answer {
         return published(answer).map(Next::Done);
     }
-    if let Some(finding) = preflight(settings, &post.content).into_iter().next() {
+    if let Some(finding) = preflight(settings, &post.content, post.options.as_ref()).into_iter().next() {
         return Err(refused_before(finding));
     }
     let request = match post.content.media.first() {
@@ -81,6 +97,7 @@ fn with_text(settings: &FacebookSettings, post: &Prepared) -> Request {
     if let Some(link) = &post.content.link {
         fields.push(("link".into(), link.as_str().into()));
     }
+    fields.extend(place(post.options.as_ref()).map(|place| ("place".into(), place.into())));
     Request { body: Body::Form(fields), ..Request::new(Method::POST, url) }
 }
 
@@ -94,6 +111,7 @@ fn with_photo(settings: &FacebookSettings, post: &Prepared, photo: &Media) -> Re
     if let Some(alt_text) = &photo.alt_text {
         fields.push(("alt_text_custom".into(), alt_text.clone()));
     }
+    fields.extend(place(post.options.as_ref()).map(|place| ("place".into(), place.into())));
     Request { body: Body::Form(fields), ..Request::new(Method::POST, url) }
 }
 
@@ -126,17 +144,17 @@ mod tests {
     }
 
     fn first(content: Content) -> (Request, Effect) {
-        let post = Prepared { destination: "100".into(), content };
+        let post = Prepared { content, ..Prepared::at("100") };
         match step(&FacebookSettings::default(), &post, &Checkpoint::default(), None).unwrap() {
             Next::Call { request, effect, .. } => (request, effect),
-            other @ (Next::Wait { .. } | Next::Done(_)) => panic!("{other:?}"),
+            other @ (Next::Look { .. } | Next::Wait { .. } | Next::Done(_)) => panic!("{other:?}"),
         }
     }
 
     fn form(request: &Request) -> Vec<(&str, &str)> {
         match &request.body {
             Body::Form(fields) => fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect(),
-            Body::Empty | Body::Json(_) | Body::Bytes(_) => panic!("no form"),
+            Body::Empty | Body::Json(_) | Body::Bytes(_) | Body::Piece(_) => panic!("no form"),
         }
     }
 
@@ -165,14 +183,14 @@ mod tests {
     #[case::photo_without_post(json!({"id": "900"}), "900", None)]
     #[case::odd_link(json!({"id": "100_5", "permalink_url": "javascript:alert(1)"}), "100_5", None)]
     fn the_answer_names_the_post(#[case] body: serde_json::Value, #[case] id: &str, #[case] url: Option<&str>) {
-        let post = Prepared { destination: "100".into(), content: Content::default() };
+        let post = Prepared::at("100");
         let next = step(&FacebookSettings::default(), &post, &Checkpoint::default(), Some(&ok(&body))).unwrap();
         match next {
             Next::Done(published) => {
                 assert_eq!(published.remote_id, id);
                 assert_eq!(published.url.as_ref().map(url::Url::as_str), url);
             }
-            other @ (Next::Call { .. } | Next::Wait { .. }) => panic!("{other:?}"),
+            other @ (Next::Call { .. } | Next::Look { .. } | Next::Wait { .. }) => panic!("{other:?}"),
         }
     }
 
@@ -205,7 +223,7 @@ mod tests {
         &[("facebook.link.with_photo", "/link")]
     )]
     fn a_preflight_finds_what_a_page_refuses(#[case] value: serde_json::Value, #[case] expected: &[(&str, &str)]) {
-        let findings = preflight(&FacebookSettings::default(), &content(value));
+        let findings = preflight(&FacebookSettings::default(), &content(value), None);
         let found: Vec<_> = findings.iter().map(|finding| (finding.rule, finding.pointer.as_str())).collect();
         assert_eq!(found, expected);
     }
@@ -214,14 +232,14 @@ mod tests {
     fn the_longest_text_counts_characters_and_not_bytes() {
         let limit = FacebookSettings::default().text_limit;
         let of = |length| Content { text: Some("é".repeat(length)), ..Content::default() };
-        assert_eq!(preflight(&FacebookSettings::default(), &of(limit)), []);
-        let findings = preflight(&FacebookSettings::default(), &of(limit + 1));
+        assert_eq!(preflight(&FacebookSettings::default(), &of(limit), None), []);
+        let findings = preflight(&FacebookSettings::default(), &of(limit + 1), None);
         assert_eq!(findings[0].rule, "facebook.text.too_long");
     }
 
     #[test]
     fn what_the_preflight_refuses_is_never_sent() {
-        let post = Prepared { destination: "100".into(), content: Content::default() };
+        let post = Prepared::at("100");
         let error = step(&FacebookSettings::default(), &post, &Checkpoint::default(), None).unwrap_err();
         assert_eq!(error.refusal().code, "facebook.post.empty");
     }

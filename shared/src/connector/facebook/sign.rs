@@ -27,7 +27,7 @@ pub(super) fn sign(request: &mut Request, token: &AccessToken, app: &AppCredenti
             fields.retain(|(name, _)| name != PROOF);
             fields.push((PROOF.into(), proof));
         }
-        Body::Empty | Body::Json(_) | Body::Bytes(_) => {
+        Body::Empty | Body::Json(_) | Body::Bytes(_) | Body::Piece(_) => {
             request.url.query_pairs_mut().append_pair(PROOF, &proof);
         }
     }

@@ -81,7 +81,7 @@ impl Bench {
     }
 
     async fn publish(&self, page: &str, content: Value) -> Ended<()> {
-        let post = Prepared { destination: page.into(), content: serde_json::from_value(content).unwrap() };
+        let post = Prepared { content: serde_json::from_value(content).unwrap(), ..Prepared::at(page) };
         let first = FirstStep::plan(&self.connector, &post, &Checkpoint::default()).unwrap();
         let token = self.page_token(page);
         let budget = Budget::lasting(Duration::from_secs(5)).with_calls(Duration::ZERO, Duration::from_secs(2));
@@ -90,14 +90,8 @@ impl Bench {
     }
 
     async fn read_back(&self, page: &str, content: Value, not_before: Timestamp) -> ReadBack {
-        let fingerprint = Fingerprint {
-            destination: page.into(),
-            content: serde_json::from_value(content).unwrap(),
-            not_before,
-            now: SystemClock.now(),
-            exclude: Vec::new(),
-            checkpoint: Checkpoint::default(),
-        };
+        let post = Prepared { content: serde_json::from_value(content).unwrap(), ..Prepared::at(page) };
+        let fingerprint = Fingerprint::of(&post, not_before, SystemClock.now());
         let flow = self.connector.read_back(&self.app, fingerprint);
         self.flow(flow, Some(&self.page_token(page))).await.unwrap()
     }

@@ -10,6 +10,7 @@ use crate::{
         facebook::Facebook, settings::FacebookSettings,
     },
     content::Content,
+    options::Options,
     platform::Platform,
     secret::{AccessToken, AppCredentials},
 };
@@ -61,8 +62,8 @@ impl Connector for Scripted {
         self.rest.fetch_accounts()
     }
 
-    fn preflight(&self, content: &Content) -> Vec<Finding> {
-        self.rest.preflight(content)
+    fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding> {
+        self.rest.preflight(content, options)
     }
 
     fn settle_time(&self) -> SignedDuration {

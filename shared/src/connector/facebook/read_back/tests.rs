@@ -2,21 +2,15 @@ use rstest::rstest;
 use serde_json::json;
 
 use super::{super::testing::*, *};
-use crate::{connector::Checkpoint, content::Content};
+use crate::connector::Prepared;
 
 const SENT_AT: &str = "2026-11-21T10:00:00Z";
 const UNPROVEN: &str = "a post on the Page resembles this one and is not surely it";
 const SEVERAL: &str = "several posts on the Page say the same";
 
 fn fingerprint(content: Value) -> Fingerprint {
-    Fingerprint {
-        destination: "100".into(),
-        content: serde_json::from_value::<Content>(content).unwrap(),
-        not_before: SENT_AT.parse().unwrap(),
-        now: "2026-11-21T10:01:00Z".parse().unwrap(),
-        exclude: Vec::new(),
-        checkpoint: Checkpoint::default(),
-    }
+    let post = Prepared { content: serde_json::from_value(content).unwrap(), ..Prepared::at("100") };
+    Fingerprint::of(&post, SENT_AT.parse().unwrap(), "2026-11-21T10:01:00Z".parse().unwrap())
 }
 
 fn flow(fingerprint: Fingerprint) -> ReadBackFlow {

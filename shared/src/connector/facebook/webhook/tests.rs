@@ -15,7 +15,7 @@ fn is_accepted(signature: Option<&str>, body: &[u8]) -> bool {
     if let Some(signature) = signature {
         headers.insert(SIGNATURE, HeaderValue::from_str(signature).unwrap());
     }
-    is_signed(&app(), WebhookDelivery { headers: &headers, body })
+    is_signed(&app(), WebhookDelivery { headers: &headers, query: &[], body, now: Timestamp::UNIX_EPOCH })
 }
 
 #[test]
@@ -51,7 +51,10 @@ fn f76_two_signatures_are_one_too_many() {
     let mut headers = HeaderMap::new();
     headers.append(SIGNATURE, HeaderValue::from_static(BY_ANOTHER));
     headers.append(SIGNATURE, HeaderValue::from_static(BY_CURRENT));
-    assert!(!is_signed(&app(), WebhookDelivery { headers: &headers, body: BODY }));
+    assert!(!is_signed(
+        &app(),
+        WebhookDelivery { headers: &headers, query: &[], body: BODY, now: Timestamp::UNIX_EPOCH }
+    ));
 }
 
 #[test]
@@ -62,7 +65,10 @@ fn f76_an_empty_secret_signs_nothing() {
     let signature = format!("sha256={}", HEXLOWER.encode(&hmac::Key::new(b"").sign(BODY)));
     let mut headers = HeaderMap::new();
     headers.insert(SIGNATURE, HeaderValue::from_str(&signature).unwrap());
-    assert!(!is_signed(&app, WebhookDelivery { headers: &headers, body: BODY }));
+    assert!(!is_signed(
+        &app,
+        WebhookDelivery { headers: &headers, query: &[], body: BODY, now: Timestamp::UNIX_EPOCH }
+    ));
 }
 
 #[rstest]

@@ -1,7 +1,6 @@
 //! Faults on demand: what goes wrong, where, how often.
 
-use super::error::GraphError;
-use super::ids::Ids;
+use crate::ids::Ids;
 use serde::{Deserialize, Serialize};
 
 /// What goes wrong.
@@ -16,15 +15,16 @@ pub enum FaultKind {
     TruncatedAnswer,
     /// The connection is reset before anything happens.
     RefusedBefore,
-    /// The call takes effect, and is answered with code 1 or 2 and a 5xx `status`.
+    /// The call takes effect, and is answered with a 5xx `status`, and with the platform's body for it.
     #[serde(rename = "status_500_after")]
     Status500After,
-    /// Nothing happens, and the call is answered with code 1 or 2 and a 5xx `status`.
+    /// Nothing happens, and the call is answered with a 5xx `status`, and with the platform's body for it.
     #[serde(rename = "status_500_before")]
     Status500Before,
-    /// The call is refused with `code`, `subcode`, `status` and `message`; with `after`, it takes effect nevertheless.
+    /// The call is refused with `code`, `subcode`, `name`, `status` and `message`, as far as the platform has such things;
+    /// with `after`, it takes effect nevertheless.
     Error,
-    /// The call is refused with 80001, to be tried again after `minutes`.
+    /// The call is refused as one too many, to be tried again after `minutes`.
     RateLimited,
     /// The call waits `milliseconds` before anything happens.
     Slow,
@@ -66,10 +66,11 @@ impl FaultKind {
 pub struct Fault {
     /// What goes wrong.
     pub kind: FaultKind,
-    /// Only calls about this Page; absent: all.
+    /// Only calls about this Page, account, audience; absent: all.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub page: Option<String>,
-    /// Only this edge: `feed`, `photos`, `published_posts`, `oauth/access_token`, `debug_token`, `node` (an object itself)…
+    /// Only this edge. On Facebook: `feed`, `photos`, `published_posts`, `oauth/access_token`, `debug_token`, `node` (an
+    /// object itself)… Elsewhere: the name of the call, as the platform's documentation has it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub edge: Option<String>,
     /// Only this method.
@@ -81,16 +82,19 @@ pub struct Fault {
     /// How likely it strikes a matching call, decided by the seed; absent: always.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub probability: Option<f64>,
-    /// Graph's error code.
+    /// The platform's error number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub code: Option<i64>,
-    /// Graph's error subcode.
+    /// The platform's second error number.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subcode: Option<i64>,
     /// The HTTP status.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub status: Option<u16>,
-    /// Graph's error message.
+    /// The platform's word for the error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// The platform's error message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
     /// Whether an `error` is answered after the call took effect.
@@ -121,6 +125,7 @@ impl Fault {
             code: None,
             subcode: None,
             status: None,
+            name: None,
             message: None,
             after: false,
             minutes: None,
@@ -129,13 +134,19 @@ impl Fault {
         }
     }
 
+    /// A refusal with this status and the platform's word for it.
+    #[must_use]
+    pub fn refusal(status: u16, name: &str) -> Self {
+        Self { status: Some(status), name: Some(name.to_owned()), ..Self::new(FaultKind::Error) }
+    }
+
     /// A refusal with Graph's code and subcode.
     #[must_use]
     pub fn error(code: i64, subcode: Option<i64>) -> Self {
         Self { code: Some(code), subcode, ..Self::new(FaultKind::Error) }
     }
 
-    /// Strikes calls about this Page only.
+    /// Strikes calls about this Page, account or audience only.
     #[must_use]
     pub fn on_page(self, page: &str) -> Self {
         Self { page: Some(page.to_owned()), ..self }
@@ -167,32 +178,6 @@ impl Fault {
             && agrees(&self.page, scope.page.unwrap_or_default())
             && agrees(&self.edge, scope.edge)
             && agrees(&self.method, scope.method)
-    }
-
-    /// The refusal of the kinds that answer with one.
-    pub(crate) fn refusal(&self) -> GraphError {
-        let code = self.code.unwrap_or(1);
-        match self.kind {
-            FaultKind::RateLimited => GraphError::throttled_page(self.minutes.unwrap_or(5)),
-            FaultKind::Status500After | FaultKind::Status500Before => {
-                GraphError::unavailable(code, self.status.unwrap_or(500))
-            }
-            FaultKind::Error
-            | FaultKind::AcceptedThenTimeout
-            | FaultKind::LostAnswer
-            | FaultKind::TruncatedAnswer
-            | FaultKind::RefusedBefore
-            | FaultKind::Slow
-            | FaultKind::LateAnswer
-            | FaultKind::WebhookDuplicate
-            | FaultKind::WebhookReorder
-            | FaultKind::WebhookBadSignature
-            | FaultKind::WebhookLost => {
-                let message = self.message.clone().unwrap_or_else(|| format!("(#{code}) An error made on demand"));
-                let error = GraphError::new(code, message).status(self.status.unwrap_or(400));
-                GraphError { subcode: self.subcode, transient: matches!(code, 1 | 2), ..error }
-            }
-        }
     }
 }
 
@@ -228,7 +213,7 @@ impl Faults {
         self.take(dice, |fault| fault.matches(scope))
     }
 
-    /// The first fault that strikes the next webhook of a Page.
+    /// The first fault that strikes the next webhook of a Page, account or audience.
     pub(crate) fn strike_webhook(&mut self, page: &str, dice: &mut Ids) -> Option<Fault> {
         self.take(dice, |fault| {
             fault.kind.strikes_webhooks() && fault.page.as_deref().is_none_or(|wanted| wanted == page)

@@ -1,7 +1,8 @@
 //! What was asked of the simulator: enough to prove how often a call was made, never a token.
 
-use super::faults::FaultKind;
-use super::world::remember;
+use crate::call::Call;
+use crate::faults::FaultKind;
+use jiff::Timestamp;
 use serde::Serialize;
 use std::collections::VecDeque;
 
@@ -12,18 +13,33 @@ const LOG_LIMIT: usize = 10_000;
 pub struct LoggedCall {
     /// When, RFC 3339.
     pub at: String,
-    /// `GET`, `POST`, `DELETE`.
+    /// `GET`, `POST`, `DELETE`…
     pub method: String,
     /// The path, without the query.
     pub path: String,
     /// The HTTP status; absent when no answer was sent.
     pub status: Option<u16>,
-    /// Graph's error code, when there is one.
-    pub code: Option<i64>,
+    /// The platform's word for the error, when there is one.
+    pub code: Option<String>,
     /// Whether the call changed or read anything, answered or not.
     pub took_effect: bool,
     /// The fault that struck it.
     pub fault: Option<FaultKind>,
+}
+
+impl LoggedCall {
+    /// A call that was answered with this status, or not at all.
+    pub(crate) fn of(call: &Call, status: Option<u16>, now: Timestamp) -> Self {
+        Self {
+            at: now.to_string(),
+            method: call.method.to_string(),
+            path: call.path.clone(),
+            status,
+            code: None,
+            took_effect: true,
+            fault: None,
+        }
+    }
 }
 
 /// The newest calls.
@@ -48,4 +64,12 @@ impl Log {
     pub(crate) fn clear(&mut self) {
         self.entries.clear();
     }
+}
+
+/// A bounded memory: the newest entries stay.
+pub(crate) fn remember<T>(entries: &mut VecDeque<T>, entry: T, limit: usize) {
+    if entries.len() >= limit {
+        entries.pop_front();
+    }
+    entries.push_back(entry);
 }

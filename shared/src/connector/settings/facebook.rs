@@ -1,53 +1,9 @@
-//! What is configured about the platforms: hosts, versions, limits; defaults are documented constants, and a wrong value
-//! is refused by name before anything is sent.
+//! What is configured about Facebook Pages.
 
 use jiff::{SignedDuration, civil::Date};
-use url::{Host, Url};
+use url::Url;
 
-/// Which hosts a platform call may go to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum HostPolicy {
-    /// The platform's own hosts, over https.
-    PlatformOnly,
-    /// Any https host, and this machine over http: a simulator or a recording proxy stands in for the platform.
-    /// For the local environment only.
-    StandIn,
-}
-
-/// A setting that cannot be used; names the setting and never its value.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum SettingsError {
-    /// Not an absolute http or https URL.
-    #[error("{setting} is not an http or https URL without credentials, query or fragment")]
-    NotAnAddress {
-        /// The setting.
-        setting: &'static str,
-    },
-    /// A host that is not the platform's.
-    #[error("{setting} is not an https address of the platform")]
-    ForeignHost {
-        /// The setting.
-        setting: &'static str,
-    },
-    /// Plain http to another machine.
-    #[error("{setting} uses http and is not this machine")]
-    NotEncrypted {
-        /// The setting.
-        setting: &'static str,
-    },
-    /// Not `v`, a number, a dot and a number.
-    #[error("{setting} is not a Graph API version such as v26.0")]
-    NotAVersion {
-        /// The setting.
-        setting: &'static str,
-    },
-    /// Outside the allowed range.
-    #[error("{setting} is out of range")]
-    OutOfRange {
-        /// The setting.
-        setting: &'static str,
-    },
-}
+use super::{HostPolicy, SettingsError, checked_url, constant_url};
 
 /// `https://graph.facebook.com`: every Graph API call of Facebook Pages.
 pub const FACEBOOK_GRAPH_URL: &str = "https://graph.facebook.com";
@@ -75,15 +31,15 @@ const VERSION_ENDS: [(&str, Date); 7] = [
 /// What is configured about Facebook Pages.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FacebookSettings {
-    pub(super) graph_url: Url,
-    pub(super) dialog_url: Url,
-    pub(super) version: String,
-    pub(super) version_ends: Option<Date>,
-    pub(super) settle_time: SignedDuration,
-    pub(super) text_limit: usize,
-    pub(super) photo_limit: usize,
-    pub(super) scopes: Vec<String>,
-    pub(super) metrics: Vec<String>,
+    pub(in crate::connector) graph_url: Url,
+    pub(in crate::connector) dialog_url: Url,
+    pub(in crate::connector) version: String,
+    pub(in crate::connector) version_ends: Option<Date>,
+    pub(in crate::connector) settle_time: SignedDuration,
+    pub(in crate::connector) text_limit: usize,
+    pub(in crate::connector) photo_limit: usize,
+    pub(in crate::connector) scopes: Vec<String>,
+    pub(in crate::connector) metrics: Vec<String>,
 }
 
 impl Default for FacebookSettings {
@@ -186,6 +142,12 @@ impl FacebookSettings {
         self.version_ends.is_some_and(|end| today >= end)
     }
 
+    /// How long its listing may lag behind a write.
+    #[must_use]
+    pub fn settle_time(&self) -> SignedDuration {
+        self.settle_time
+    }
+
     /// The scopes that a connection is asked for.
     #[must_use]
     pub fn scopes(&self) -> &[String] {
@@ -195,51 +157,6 @@ impl FacebookSettings {
 
 fn end_of(version: &str) -> Option<Date> {
     VERSION_ENDS.iter().find(|(known, _)| *known == version).map(|(_, end)| *end)
-}
-
-#[expect(clippy::expect_used, reason = "the argument is one of this module's constants, each parsed by a test")]
-fn constant_url(address: &str) -> Url {
-    Url::parse(address).expect("a constant address")
-}
-
-fn checked_url(
-    setting: &'static str,
-    address: &str,
-    platform_host: &str,
-    hosts: HostPolicy,
-) -> Result<Url, SettingsError> {
-    let url = Url::parse(address).map_err(|_| SettingsError::NotAnAddress { setting })?;
-    let is_plain = url.username().is_empty()
-        && url.password().is_none()
-        && url.query().is_none()
-        && url.fragment().is_none()
-        && url.host().is_some();
-    if !is_plain || !matches!(url.scheme(), "http" | "https") {
-        return Err(SettingsError::NotAnAddress { setting });
-    }
-    match hosts {
-        HostPolicy::PlatformOnly => {
-            let is_platform = url.scheme() == "https" && url.host_str() == Some(platform_host) && url.port().is_none();
-            if is_platform { Ok(url) } else { Err(SettingsError::ForeignHost { setting }) }
-        }
-        HostPolicy::StandIn => {
-            if url.scheme() == "https" || is_loopback(&url) {
-                Ok(url)
-            } else {
-                Err(SettingsError::NotEncrypted { setting })
-            }
-        }
-    }
-}
-
-/// Whether an address is this machine.
-pub(super) fn is_loopback(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
-    }
 }
 
 #[cfg(test)]

@@ -1,0 +1,113 @@
+//! What replaces the connectors' own settings: next to nothing outside the local cloud and tests.
+
+use super::{Environment, Reader, Section};
+use crate::{
+    connector::settings::{FacebookSettings, HostPolicy, Settings, SettingsError},
+    reach::LocalHosts,
+    variables,
+};
+
+/// The settings of every platform, and what goes with them.
+#[derive(Debug, Clone, Default)]
+pub struct Platforms {
+    /// The settings of the connectors, with what the environment replaces of them.
+    pub settings: Settings,
+    /// [`variables::LOCAL_HOSTS`].
+    pub local_hosts: Option<LocalHosts>,
+}
+
+impl Section for Platforms {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        // `Core` reports a bad environment; here it only means that the strict rule applies.
+        let environment = reader.value(variables::ENVIRONMENT).and_then(|value| value.parse().ok());
+        let hosts = environment.unwrap_or(Environment::Production).platform_hosts();
+        let mut settings = Settings::default();
+        facebook(reader, hosts, &mut settings.facebook);
+        let local_hosts = reader.optional(variables::LOCAL_HOSTS, |value| match hosts {
+            HostPolicy::StandIn => value.parse(),
+            HostPolicy::PlatformOnly => Err("for the local cloud only"),
+        });
+        Some(Self { settings, local_hosts: local_hosts? })
+    }
+}
+
+fn facebook(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut FacebookSettings) {
+    reader.apply(variables::FACEBOOK_GRAPH_URL, |value| settings.set_graph_url(value, hosts));
+    reader.apply(variables::FACEBOOK_DIALOG_URL, |value| settings.set_dialog_url(value, hosts));
+    reader.apply(variables::FACEBOOK_GRAPH_VERSION, |value| settings.set_version(value));
+    reader.apply_seconds(variables::FACEBOOK_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
+}
+
+impl Reader<'_> {
+    /// Hands a variable to a setting, if it is there.
+    fn apply(&mut self, name: &'static str, set: impl FnOnce(&str) -> Result<(), SettingsError>) {
+        if let Some(value) = self.value(name)
+            && let Err(error) = set(&value)
+        {
+            self.refuse(name, error.problem());
+        }
+    }
+
+    /// Hands whole seconds to a setting, if they are there.
+    fn apply_seconds(&mut self, name: &'static str, set: impl FnOnce(u32) -> Result<(), SettingsError>) {
+        match self.value(name).map(|value| value.parse()) {
+            None => {}
+            Some(Ok(seconds)) => self.apply(name, |_| set(seconds)),
+            Some(Err(_)) => self.refuse(name, "not a number of seconds"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::SignedDuration;
+
+    use super::*;
+    use crate::config::{Variables, read};
+
+    fn problem(variables: &dyn Variables) -> String {
+        read::<Platforms>(variables).err().map_or_else(String::new, |error| error.to_string())
+    }
+
+    #[test]
+    fn outside_the_local_cloud_a_platform_answers_from_its_own_hosts() {
+        let named = |value| [("POSTD_ENVIRONMENT", "production"), ("POSTD_FACEBOOK_GRAPH_URL", value)];
+        for wrong in ["https://evil.example", "https://facebook.com.evil.example", "https://notfacebook.com"] {
+            let text = problem(&named(wrong));
+            assert_eq!(text, "bad configuration: POSTD_FACEBOOK_GRAPH_URL (not a host of the platform)", "{wrong}");
+        }
+        assert_eq!(problem(&named("https://graph.facebook.com")), "");
+        let local = [("POSTD_ENVIRONMENT", "local"), ("POSTD_FACEBOOK_GRAPH_URL", "http://127.0.0.1:8081")];
+        assert_eq!(problem(&local), "");
+    }
+
+    #[test]
+    fn addresses_of_callers_lead_to_this_machine_in_the_local_cloud_only() {
+        let hosts = ("POSTD_LOCAL_HOSTS", "127.0.0.1:8081,media.postd:9000");
+        assert_eq!(problem(&[("POSTD_ENVIRONMENT", "local"), hosts]), "");
+        for environment in ["dev", "staging", "production", "lokal"] {
+            let text = problem(&[("POSTD_ENVIRONMENT", environment), hosts]);
+            assert_eq!(text, "bad configuration: POSTD_LOCAL_HOSTS (for the local cloud only)", "{environment}");
+        }
+        for wrong in ["10.0.0.1:80", "a/b", "user@127.0.0.1:1", "127.0.0.1:99999", ","] {
+            let text = problem(&[("POSTD_ENVIRONMENT", "local"), ("POSTD_LOCAL_HOSTS", wrong)]);
+            assert!(text.contains("POSTD_LOCAL_HOSTS (not hosts of this machine"), "{wrong}: {text}");
+        }
+    }
+
+    #[test]
+    fn versions_and_durations_are_read_or_refused() {
+        let variables = [("POSTD_FACEBOOK_GRAPH_VERSION", "v25.0"), ("POSTD_FACEBOOK_SETTLE_SECONDS", "5")];
+        let settings = read::<Platforms>(&variables).unwrap().settings.facebook;
+        assert_eq!(settings.version(), "v25.0");
+        assert_eq!(settings.settle_time(), SignedDuration::from_secs(5));
+        for (name, value) in [
+            ("POSTD_FACEBOOK_GRAPH_VERSION", "26.0"),
+            ("POSTD_FACEBOOK_GRAPH_VERSION", "v26/../.."),
+            ("POSTD_FACEBOOK_SETTLE_SECONDS", "-1"),
+            ("POSTD_FACEBOOK_SETTLE_SECONDS", "3601"),
+        ] {
+            assert!(problem(&[(name, value)]).contains(name), "{name}={value}");
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! What a target says beyond the content that all platforms share: one type per platform, and no more than one of them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::platform::Platform;
+
+mod facebook;
+
+pub use facebook::FacebookOptions;
+
+/// Options for one target, under the name of its platform.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[serde(rename_all = "lowercase")]
+pub enum Options {
+    /// For a Facebook Page.
+    Facebook(FacebookOptions),
+}
+
+impl Options {
+    /// The platform that they are for.
+    #[must_use]
+    pub const fn platform(&self) -> Platform {
+        match self {
+            Self::Facebook(_) => Platform::Facebook,
+        }
+    }
+
+    /// Those for a Facebook Page, if they are.
+    #[must_use]
+    pub const fn facebook(&self) -> Option<&FacebookOptions> {
+        match self {
+            Self::Facebook(options) => Some(options),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_are_of_one_platform_and_say_nothing_that_is_not_known() {
+        let read = |text| serde_json::from_str::<Options>(text);
+        assert_eq!(read(r#"{"facebook":{"place":"1"}}"#).unwrap().platform(), Platform::Facebook);
+        for wrong in ["{}", r#"{"facebook":{"plaice":"1"}}"#, r#"{"myspace":{}}"#, r#"{"facebook":{},"facebook":{}}"#] {
+            assert!(read(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn options_are_stored_under_the_name_of_their_platform() {
+        let stored = serde_json::to_value(Options::Facebook(FacebookOptions::default())).unwrap();
+        assert_eq!(stored, serde_json::json!({ "facebook": {} }));
+    }
+}
