@@ -26,6 +26,7 @@ mod limits;
 mod logins;
 mod lost;
 mod offboarding;
+mod options;
 mod orders;
 mod pace;
 mod photos;

@@ -512,7 +512,11 @@ impl Parts {
 
     fn apps(&self) -> Apps {
         let none = Apps::new(self.clients.secrets_manager(), self.clock.clone());
-        self.resources.apps.iter().fold(none, |apps, (platform, secret)| apps.with(*platform, secret)).with_tenants(TENANT_APPS)
+        self.resources
+            .apps
+            .iter()
+            .fold(none, |apps, (platform, secret)| apps.with(*platform, secret))
+            .with_tenants(TENANT_APPS)
     }
 
     fn metrics(&self, function: Function) -> Metrics {

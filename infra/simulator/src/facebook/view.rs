@@ -43,6 +43,8 @@ pub struct PostView {
     pub message: Option<String>,
     /// Its link.
     pub link: Option<String>,
+    /// The id of the place that it is shown with.
+    pub place: Option<String>,
     /// The sources of its photos.
     pub photos: Vec<String>,
     /// `published`, `scheduled`, `unpublished`.
@@ -124,6 +126,7 @@ impl PostView {
             id: post.id.clone(),
             message: post.message.clone(),
             link: post.link.clone(),
+            place: post.place.clone(),
             photos: post
                 .photos
                 .iter()

@@ -10,7 +10,6 @@ use super::{
 use crate::connector::{Disposition, Effect};
 
 const RETRY: Disposition = Disposition::Retry(None);
-const FAIL: Disposition = Disposition::Fail;
 const RECONNECT: Disposition = Disposition::Reconnect;
 const READ_BACK: Disposition = Disposition::ReadBack;
 
