@@ -299,7 +299,12 @@ fn compared(current: Arc<AppCredentials>, refused: &AppCredentials) -> Refreshed
         && current.client_secret.expose() == refused.client_secret.expose()
         && secret(&current.previous_client_secret) == secret(&refused.previous_client_secret)
         && current.webhook_verify_token.expose() == refused.webhook_verify_token.expose()
-        && token(&current.previous_webhook_verify_token) == token(&refused.previous_webhook_verify_token);
+        && token(&current.previous_webhook_verify_token) == token(&refused.previous_webhook_verify_token)
+        && current
+            .webhook_secrets
+            .iter()
+            .map(AppSecret::expose)
+            .eq(refused.webhook_secrets.iter().map(AppSecret::expose));
     if same { Refreshed::Same } else { Refreshed::Changed(current) }
 }
 
@@ -311,6 +316,8 @@ struct StoredApp {
     webhook_verify_token: Option<AppText>,
     previous_client_secret: Option<AppText>,
     previous_webhook_verify_token: Option<AppText>,
+    #[serde(default)]
+    webhook_secrets: Vec<AppText>,
 }
 
 /// A field that is zeroized when it is dropped.
@@ -350,6 +357,7 @@ fn parse_tenants_app(text: &str) -> Result<AppCredentials, &'static str> {
         webhook_verify_token: VerifyToken::new(verify),
         previous_webhook_verify_token: given(stored.previous_webhook_verify_token)
             .map(|value| VerifyToken::new(value.text())),
+        webhook_secrets: stored.webhook_secrets.iter().map(|value| AppSecret::new(value.text())).collect(),
     })
 }
 

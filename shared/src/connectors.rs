@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    connector::{Connector, Finding, facebook::Facebook, settings::Settings},
+    connector::{Connector, Finding, facebook::Facebook, mailchimp::Mailchimp, settings::Settings},
     content::Content,
     options::Options,
     platform::Platform,
@@ -14,6 +14,7 @@ use crate::{
 #[derive(Clone)]
 pub struct Connectors {
     facebook: Arc<dyn Connector>,
+    mailchimp: Arc<dyn Connector>,
     reach: Reach,
 }
 
@@ -27,7 +28,11 @@ impl Connectors {
     /// The connector of each platform, with these settings.
     #[must_use]
     pub fn new(settings: Settings) -> Self {
-        Self { facebook: Arc::new(Facebook::new(settings.facebook)), reach: Reach::default() }
+        Self {
+            facebook: Arc::new(Facebook::new(settings.facebook)),
+            mailchimp: Arc::new(Mailchimp::new(settings.mailchimp)),
+            reach: Reach::default(),
+        }
     }
 
     /// The same, with another connector for the platform that it speaks for.
@@ -35,6 +40,7 @@ impl Connectors {
     pub fn with(mut self, connector: Arc<dyn Connector>) -> Self {
         let place = match connector.platform() {
             Platform::Facebook => &mut self.facebook,
+            Platform::Mailchimp => &mut self.mailchimp,
         };
         *place = connector;
         self
@@ -51,6 +57,7 @@ impl Connectors {
     pub fn of(&self, platform: Platform) -> &dyn Connector {
         match platform {
             Platform::Facebook => self.facebook.as_ref(),
+            Platform::Mailchimp => self.mailchimp.as_ref(),
         }
     }
 

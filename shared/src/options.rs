@@ -5,8 +5,13 @@ use serde::{Deserialize, Serialize};
 use crate::platform::Platform;
 
 mod facebook;
+mod mailchimp;
 
 pub use facebook::FacebookOptions;
+pub use mailchimp::{
+    MailchimpAbTest, MailchimpCondition, MailchimpConditions, MailchimpMatch, MailchimpOptions, MailchimpSegment,
+    MailchimpTemplate, MailchimpTracking, MailchimpValue, MailchimpWinner,
+};
 
 /// Options for one target, under the name of its platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -15,6 +20,8 @@ pub use facebook::FacebookOptions;
 pub enum Options {
     /// For a Facebook Page.
     Facebook(FacebookOptions),
+    /// For a Mailchimp audience.
+    Mailchimp(Box<MailchimpOptions>),
 }
 
 impl Options {
@@ -23,6 +30,7 @@ impl Options {
     pub const fn platform(&self) -> Platform {
         match self {
             Self::Facebook(_) => Platform::Facebook,
+            Self::Mailchimp(_) => Platform::Mailchimp,
         }
     }
 
@@ -31,6 +39,16 @@ impl Options {
     pub const fn facebook(&self) -> Option<&FacebookOptions> {
         match self {
             Self::Facebook(options) => Some(options),
+            Self::Mailchimp(_) => None,
+        }
+    }
+
+    /// Those for a Mailchimp audience, if they are.
+    #[must_use]
+    pub fn mailchimp(&self) -> Option<&MailchimpOptions> {
+        match self {
+            Self::Mailchimp(options) => Some(options),
+            Self::Facebook(_) => None,
         }
     }
 }

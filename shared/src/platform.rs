@@ -5,7 +5,7 @@ use std::{fmt, str::FromStr};
 use serde::{Deserialize, Serialize};
 
 macro_rules! platforms {
-    ($($(#[$documentation:meta])* $variant:ident = $name:literal,)+) => {
+    ($($(#[$documentation:meta])* $variant:ident = $name:tt,)+) => {
         /// A platform that a tenant may connect.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -29,6 +29,8 @@ macro_rules! platforms {
 platforms! {
     /// Facebook Pages.
     Facebook = "facebook",
+    /// Mailchimp audiences.
+    Mailchimp = "mailchimp",
 }
 
 /// Whose app at a platform speaks for a connection. Its tokens work with that app alone, so a connection keeps the app that

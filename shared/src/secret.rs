@@ -71,6 +71,8 @@ pub struct AppCredentials {
     pub webhook_verify_token: VerifyToken,
     /// The verify token before the last rotation; a handshake with it is still answered.
     pub previous_webhook_verify_token: Option<VerifyToken>,
+    /// The secrets of single webhooks, on platforms where each has one of its own.
+    pub webhook_secrets: Vec<AppSecret>,
 }
 
 #[cfg(test)]
@@ -156,6 +158,7 @@ mod tests {
             previous_client_secret: Some(AppSecret::new("hunter1")),
             webhook_verify_token: VerifyToken::new("hunter0"),
             previous_webhook_verify_token: Some(VerifyToken::new("hunter2")),
+            webhook_secrets: vec![AppSecret::new("hunter3")],
         };
         let shown = format!("{credentials:?}");
         assert!(!shown.contains("hunter"), "{shown}");

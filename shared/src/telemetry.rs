@@ -454,6 +454,7 @@ mod tests {
             previous_client_secret: Some(AppSecret::new("canary-previous")),
             webhook_verify_token: VerifyToken::new("canary-verify"),
             previous_webhook_verify_token: Some(VerifyToken::new("canary-before")),
+            webhook_secrets: vec![AppSecret::new("canary-hook")],
         };
         let text = logged(LevelFilter::TRACE, || tracing::error!(?token, ?app, "careless"));
         assert!(!text.contains("canary"), "{text}");

@@ -44,6 +44,7 @@ pub const INBOUND_QUEUE_URL: &str = "POSTD_INBOUND_QUEUE_URL";
 pub const fn app(platform: Platform) -> &'static str {
     match platform {
         Platform::Facebook => "POSTD_FACEBOOK_APP",
+        Platform::Mailchimp => "POSTD_MAILCHIMP_APP",
     }
 }
 
@@ -52,6 +53,7 @@ pub const fn app(platform: Platform) -> &'static str {
 pub const fn hosts(platform: Platform) -> &'static [&'static str] {
     match platform {
         Platform::Facebook => &[FACEBOOK_GRAPH_URL, FACEBOOK_DIALOG_URL],
+        Platform::Mailchimp => &[MAILCHIMP_LOGIN_URL, MAILCHIMP_API_URL],
     }
 }
 
@@ -73,6 +75,15 @@ pub const FACEBOOK_GRAPH_VERSION: &str = "POSTD_FACEBOOK_GRAPH_VERSION";
 
 /// Replaces how many seconds after an unknown outcome a Page's feed can be trusted.
 pub const FACEBOOK_SETTLE_SECONDS: &str = "POSTD_FACEBOOK_SETTLE_SECONDS";
+
+/// Replaces `https://login.mailchimp.com`, where the consent page and the exchange of codes are.
+pub const MAILCHIMP_LOGIN_URL: &str = "POSTD_MAILCHIMP_LOGIN_URL";
+
+/// Replaces `https://api.mailchimp.com`; what stands in for it gets the data centre as the first segment of the path.
+pub const MAILCHIMP_API_URL: &str = "POSTD_MAILCHIMP_API_URL";
+
+/// Replaces how many seconds after an unknown outcome a campaign's status can be trusted.
+pub const MAILCHIMP_SETTLE_SECONDS: &str = "POSTD_MAILCHIMP_SETTLE_SECONDS";
 
 /// Hosts of this machine that addresses of callers may lead to in the local cloud, and nowhere else: `127.0.0.1:8081`, with
 /// commas between them.

@@ -30,7 +30,7 @@ use crate::{
     store::Store,
     telemetry::{self, Function, Metrics},
     vault::Vault,
-    webhook::{Inbound, Receiver},
+    webhook::{Inbound, PublishedKeys, Receiver},
 };
 
 /// A use case, and what stands in front of it.
@@ -250,6 +250,7 @@ pub async fn receiver(variables: &dyn Variables) -> Result<Wired<Receiver>, BadC
         store: base.store(),
         queue: queue::Inbound::new(base.clients.sqs(), queue.url),
         apps: base.apps(app),
+        keys: PublishedKeys::new(base.transport(&platforms)),
         connectors: base.connectors(&platforms),
         clock: base.clock.clone(),
         metrics: base.metrics(),

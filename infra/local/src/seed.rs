@@ -66,6 +66,7 @@ async fn list_return_urls(store: &Store, tenant: Tenant) -> Result<(), StoreErro
 pub(crate) fn secret_of(platform: Platform) -> &'static str {
     match platform {
         Platform::Facebook => "FacebookApp",
+        Platform::Mailchimp => "MailchimpApp",
     }
 }
 

@@ -122,7 +122,8 @@ impl Watch {
             self.look(spot, name.as_str(), value.as_bytes());
         }
         match &request.body {
-            Body::Empty => {}
+            // A piece of a file comes from the file's own host and is never held whole; its address is the caller's.
+            Body::Empty | Body::Piece(_) => {}
             Body::Form(fields) => {
                 for (name, value) in fields {
                     self.look(Spot::Call, name, value.as_bytes());

@@ -10,6 +10,7 @@ mod faults;
 mod html;
 mod ids;
 mod log;
+pub mod mailchimp;
 mod multipart;
 mod options;
 mod outbox;
@@ -32,6 +33,7 @@ pub use tap::{Seen, Tap};
 use bytes::Bytes;
 use call::Call;
 use facebook::Facebook;
+use mailchimp::Mailchimp;
 use platforms::{Name, Platforms};
 use std::net::SocketAddr;
 use tokio::net::TcpListener;
@@ -127,6 +129,12 @@ impl Simulator {
         &self.platforms.facebook
     }
 
+    /// The simulated Mailchimp.
+    #[must_use]
+    pub fn mailchimp(&self) -> &Mailchimp {
+        &self.platforms.mailchimp
+    }
+
     /// From now on shows every call that comes over a socket to this. It can be set once.
     pub fn tap(&self, tap: Tap) {
         self.platforms.tap(tap);
@@ -152,13 +160,19 @@ impl InProcess {
     /// A simulator whose addresses begin with `base`.
     #[must_use]
     pub fn new(options: &Options, base: &str) -> Self {
-        Self { platforms: Platforms::new(&options, base) }
+        Self { platforms: Platforms::new(options, base) }
     }
 
     /// The simulated Facebook.
     #[must_use]
     pub fn facebook(&self) -> &Facebook {
         &self.platforms.facebook
+    }
+
+    /// The simulated Mailchimp.
+    #[must_use]
+    pub fn mailchimp(&self) -> &Mailchimp {
+        &self.platforms.mailchimp
     }
 
     /// Answers a request; none where a fault severs the connection before the answer is whole.

@@ -77,6 +77,12 @@ fn greeting(simulator: &Simulator) -> String {
     for page in simulator.facebook().pages() {
         let _ = writeln!(text, "  {}  {}", page.url, page.name);
     }
+    let (mailchimp, app) = (simulator.url_of("mailchimp"), simulator::mailchimp::APP);
+    let _ = write!(
+        text,
+        "Simulated Mailchimp at {mailchimp}\n  control      {mailchimp}/_simulator/state\n  app id       {}\n  app secret   {}\n  webhook key  {}\n",
+        app.id, app.secret, app.verify_token
+    );
     text.push_str("Ctrl-C ends it.\n");
     text
 }

@@ -5,6 +5,7 @@ use crate::body::Severed;
 use crate::call::Call;
 use crate::facebook::{self, Facebook};
 use crate::html;
+use crate::mailchimp::{self, Mailchimp};
 use crate::options::Options;
 use crate::outbox;
 use crate::reply::Reply;
@@ -18,6 +19,7 @@ use tokio::task::JoinHandle;
 #[derive(Clone, Debug)]
 pub(crate) struct Platforms {
     pub(crate) facebook: Facebook,
+    pub(crate) mailchimp: Mailchimp,
     /// Sees every call that comes over a socket.
     tap: Arc<OnceLock<Tap>>,
 }
@@ -25,7 +27,11 @@ pub(crate) struct Platforms {
 impl Platforms {
     /// Fresh ones that can be reached at `base`.
     pub(crate) fn new(options: &Options, base: &str) -> Self {
-        Self { facebook: Facebook::new(options.clone(), base.to_owned()), tap: Arc::default() }
+        Self {
+            facebook: Facebook::new(options.clone(), base.to_owned()),
+            mailchimp: Mailchimp::new(options.clone(), format!("{base}/{}", Name::Mailchimp.text())),
+            tap: Arc::default(),
+        }
     }
 
     /// From now on shows every call that comes over a socket to this.
@@ -40,7 +46,10 @@ impl Platforms {
 
     /// Delivers the webhooks of each until aborted.
     pub(crate) fn deliver(&self) -> Vec<JoinHandle<()>> {
-        vec![tokio::spawn(outbox::deliver(self.facebook.clone()))]
+        vec![
+            tokio::spawn(outbox::deliver(self.facebook.clone())),
+            tokio::spawn(outbox::deliver(self.mailchimp.clone())),
+        ]
     }
 
     /// Answers a call, or severs its connection.
@@ -50,6 +59,7 @@ impl Platforms {
         match platform {
             None if is_front => Ok(front()),
             Some(Name::Facebook) | None => self.facebook.serve(&call).await,
+            Some(Name::Mailchimp) => self.mailchimp.serve(&call).await,
         }
     }
 }
@@ -58,14 +68,16 @@ impl Platforms {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Name {
     Facebook,
+    Mailchimp,
 }
 
 impl Name {
-    const ALL: [Self; 1] = [Self::Facebook];
+    const ALL: [Self; 2] = [Self::Facebook, Self::Mailchimp];
 
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Facebook => "facebook",
+            Self::Mailchimp => "mailchimp",
         }
     }
 
@@ -73,6 +85,7 @@ impl Name {
     pub(crate) const fn app(self) -> App {
         match self {
             Self::Facebook => facebook::APP,
+            Self::Mailchimp => mailchimp::APP,
         }
     }
 

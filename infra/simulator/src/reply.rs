@@ -24,6 +24,16 @@ impl Reply {
         Self::new(status, "application/json; charset=UTF-8", body.to_string())
     }
 
+    /// An error in the form of RFC 9457.
+    pub(crate) fn problem(status: u16, body: &Value) -> Self {
+        Self::new(status, "application/problem+json; charset=utf-8", body.to_string())
+    }
+
+    /// A status, and nothing else.
+    pub(crate) fn empty(status: u16) -> Self {
+        Self { status, headers: Vec::new(), body: Bytes::new(), broken: false }
+    }
+
     pub(crate) fn html(status: u16, body: String) -> Self {
         Self::new(status, "text/html; charset=utf-8", body)
     }

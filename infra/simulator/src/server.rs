@@ -44,8 +44,7 @@ async fn converse(stream: TcpStream, platforms: Platforms) {
             let seen = platforms.listener().map(|tap| (tap.clone(), Seen::head(&request)));
             let call = Call::read(request).await;
             if let Some((tap, head)) = seen {
-                let body = call.as_ref().map(|call| call.body.clone()).unwrap_or_default();
-                tap.show(Seen { body, ..head });
+                tap.show(Seen { body: call.body.clone(), ..head });
             }
             // In a task of its own: what a platform has read it carries out, whether the caller still waits or not.
             let serving = tokio::spawn(async move { platforms.serve(call).await });

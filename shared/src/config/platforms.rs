@@ -2,7 +2,7 @@
 
 use super::{Environment, Reader, Section};
 use crate::{
-    connector::settings::{FacebookSettings, HostPolicy, Settings, SettingsError},
+    connector::settings::{FacebookSettings, HostPolicy, MailchimpSettings, Settings, SettingsError},
     reach::LocalHosts,
     variables,
 };
@@ -23,6 +23,7 @@ impl Section for Platforms {
         let hosts = environment.unwrap_or(Environment::Production).platform_hosts();
         let mut settings = Settings::default();
         facebook(reader, hosts, &mut settings.facebook);
+        mailchimp(reader, hosts, &mut settings.mailchimp);
         let local_hosts = reader.optional(variables::LOCAL_HOSTS, |value| match hosts {
             HostPolicy::StandIn => value.parse(),
             HostPolicy::PlatformOnly => Err("for the local cloud only"),
@@ -36,6 +37,12 @@ fn facebook(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut FacebookS
     reader.apply(variables::FACEBOOK_DIALOG_URL, |value| settings.set_dialog_url(value, hosts));
     reader.apply(variables::FACEBOOK_GRAPH_VERSION, |value| settings.set_version(value));
     reader.apply_seconds(variables::FACEBOOK_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
+}
+
+fn mailchimp(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut MailchimpSettings) {
+    reader.apply(variables::MAILCHIMP_LOGIN_URL, |value| settings.set_login_url(value, hosts));
+    reader.apply(variables::MAILCHIMP_API_URL, |value| settings.set_api_url(value, hosts));
+    reader.apply_seconds(variables::MAILCHIMP_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
 }
 
 impl Reader<'_> {

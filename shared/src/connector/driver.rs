@@ -440,6 +440,7 @@ pub async fn run_publish<J: Journal>(
 }
 
 /// Who is asked next.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and a call is the usual one")]
 enum Asked {
     Platform(Request),
     File(Source),

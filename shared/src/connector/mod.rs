@@ -15,6 +15,7 @@ mod compliance;
 pub mod driver;
 mod error;
 pub mod facebook;
+pub mod mailchimp;
 pub mod oauth2;
 mod retry_after;
 pub mod settings;
@@ -38,6 +39,7 @@ pub struct Checkpoint(pub serde_json::Map<String, serde_json::Value>);
 
 /// What a publish does next.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and a call is the usual one")]
 pub enum Next {
     /// Make this call, then come back with the answer and the checkpoint.
     Call {
@@ -259,6 +261,8 @@ pub enum ReadBack {
     Found(Published),
     /// The listing proves that it is not out: it may be sent again.
     Absent,
+    /// The platform took it and refused it afterwards, for good: it is not out and does not come out any more.
+    Refused(Refusal),
     /// The platform cannot tell: a person must.
     Undecided {
         /// Why, in words for that person.
@@ -452,6 +456,23 @@ pub trait Connector: Send + Sync {
     /// It is none, or this platform has none.
     fn signed_request(&self, _app: &AppCredentials, _body: &[u8]) -> Result<SignedRequest, SignedRequestError> {
         Err(SignedRequestError::Unsupported)
+    }
+
+    /// Whether a delivery that nobody signed came in a way that only the platform knows. It is taken for a hint: it changes
+    /// nothing, and makes us look for ourselves.
+    fn is_webhook_hint(&self, _app: &AppCredentials, _delivery: WebhookDelivery<'_>) -> bool {
+        false
+    }
+
+    /// Where the platform publishes the keys that it signs deliveries with, if it has such keys. They change, so whoever takes
+    /// deliveries in fetches them from there and keeps them for a while.
+    fn webhook_keys(&self) -> Option<Request> {
+        None
+    }
+
+    /// Whether the delivery comes from the platform, by the keys in the answer to [`Self::webhook_keys`].
+    fn is_signed_with(&self, _keys: &Answer, _app: &AppCredentials, _delivery: WebhookDelivery<'_>) -> bool {
+        false
     }
 
     /// Reads a verified delivery; one delivery may hold many events, and unknown ones are kept.

@@ -35,6 +35,8 @@ pub(crate) enum Word {
     Found(Published),
     /// It is not out.
     Absent,
+    /// It is not out, and the platform has refused it for good.
+    Refused(Refusal),
     /// Nobody but a person can tell.
     Undecided(Refusal),
     /// Nothing, this time.
@@ -100,6 +102,7 @@ impl Inquiry<'_> {
         match driver::run_flow(flow, calls).await {
             Ok(ReadBack::Found(published)) => Word::Found(published),
             Ok(ReadBack::Absent) => Word::Absent,
+            Ok(ReadBack::Refused(refusal)) => Word::Refused(refusal),
             Ok(ReadBack::Undecided { reason }) => Word::Undecided(undecided(reason)),
             Err(failure) => Word::NoAnswer(failure),
         }

@@ -53,6 +53,7 @@ impl Consumer {
             Word::NoAnswer(CallFailed::Transport(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls)
             | Word::Found(_)
             | Word::Absent
+            | Word::Refused(_)
             | Word::Undecided(_) => None,
         };
         self.learn(work, &keys, &calls, failure.as_ref().map(|(error, disposition)| (*error, disposition)));
@@ -66,6 +67,7 @@ impl Consumer {
                 Settlement::Failed(target.reason.clone().unwrap_or_else(absent))
             }
             Word::Absent => Settlement::Queued { reason: absent() },
+            Word::Refused(reason) => Settlement::Failed(reason),
             Word::Undecided(reason) => Settlement::NeedsReview(reason),
             Word::NoAnswer(failure) => self.unanswered(work, &inquiry, &failure, &keys).await?,
         };

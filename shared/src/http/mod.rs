@@ -163,13 +163,12 @@ pub(crate) fn read_json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Pro
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());
         let inner = error.into_inner();
-        match inner.classify() {
-            serde_json::error::Category::Data => {
-                Problem::invalid(vec![Fault::new(pointer, "body.shape", sentence(&inner))])
-            }
-            serde_json::error::Category::Syntax
-            | serde_json::error::Category::Eof
-            | serde_json::error::Category::Io => Problem::new(Code::BodyNotJson, sentence(&inner)),
+        // serde_json calls an object without the one key that it should have a mistake of syntax.
+        let is_json = inner.is_data() || serde_json::from_slice::<serde_json::Value>(text).is_ok();
+        if is_json {
+            Problem::invalid(vec![Fault::new(pointer, "body.shape", sentence(&inner))])
+        } else {
+            Problem::new(Code::BodyNotJson, sentence(&inner))
         }
     })?;
     reader.end().map_err(|error| Problem::new(Code::BodyNotJson, sentence(&error)))?;
@@ -195,7 +194,9 @@ fn pointer(path: &serde_path_to_error::Path) -> String {
         .filter_map(|segment| match segment {
             Segment::Seq { index } => Some(format!("/{index}")),
             Segment::Map { key } => Some(format!("/{}", key.replace('~', "~0").replace('/', "~1"))),
-            Segment::Enum { .. } | Segment::Unknown => None,
+            // The key of an object that names a variant.
+            Segment::Enum { variant } => Some(format!("/{}", variant.replace('~', "~0").replace('/', "~1"))),
+            Segment::Unknown => None,
         })
         .collect()
 }

@@ -135,7 +135,7 @@ fn changes(request: &Request) -> Result<PostChanges, Problem> {
         }
         problem
     })?;
-    if parts(&changes).is_empty() {
+    if parts(&changes).is_empty() && changes.targets.is_empty() {
         let text = "Name at least one of `content`, `schedule`, `not_after` and `targets`.";
         return Err(Problem::invalid(vec![Fault::new("", "post.unchanged", text)]));
     }

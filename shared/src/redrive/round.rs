@@ -193,7 +193,7 @@ impl<'a> Round<'a> {
         let mut calls = Calls::new(redriver.transport.as_ref(), connector, &keys.app, Some(&keys.token), budget);
         match inquiry.ask(&redriver.store, &mut calls).await? {
             Word::Found(published) => Ok(Finding::Live(published)),
-            Word::Absent => Ok(Finding::Free),
+            Word::Absent | Word::Refused(_) => Ok(Finding::Free),
             Word::Undecided(reason) => Ok(Finding::Undecided(reason)),
             Word::NoAnswer(failure) => self.unanswered(spec, &failure, keys).await,
         }

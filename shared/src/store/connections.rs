@@ -18,6 +18,8 @@ use crate::{
 /// Why a connection is degraded that ends soon.
 pub const ENDING: &str = "connection.ending";
 const HEALTH_PREFIX: &str = "HEALTH#";
+/// How long after a check another hint is worth one.
+const HINTS_APART: SignedDuration = SignedDuration::from_mins(10);
 /// How long the health log is kept.
 const HEALTH_LOG_KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 /// How many writes DynamoDB takes in one transaction.
@@ -409,6 +411,27 @@ impl Store {
             Ok(HealthLine { at, ..line })
         });
         lines.collect()
+    }
+
+    /// Brings the next check of a connection forward, unless it was checked a moment ago: hints cost next to nothing to make
+    /// up. `false` if that changed nothing.
+    ///
+    /// # Errors
+    /// The store did not answer.
+    pub async fn check_soon(&self, tenant: Tenant, id: ConnectionId, now: Timestamp) -> Result<bool, StoreError> {
+        let sort = keys::connection(id);
+        let recently = now.saturating_sub(HINTS_APART).unwrap_or(Timestamp::MIN);
+        let builder = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .key("pk", text(keys::tenant(tenant)))
+            .key("sk", text(&sort))
+            .update_expression("SET due_at = :soon")
+            .condition_expression("due_at > :soon AND (attribute_not_exists(checked_at) OR checked_at < :recently)")
+            .expression_attribute_values(":soon", text(keys::at(now, &sort)))
+            .expression_attribute_values(":recently", millis(recently));
+        Ok(self.conditional("bring a check forward", builder).await?.is_ok())
     }
 
     /// Records the last thing that the platform told about a connection.

@@ -47,7 +47,7 @@ pub enum WithdrawalKind {
     DataDeletion,
 }
 
-/// A verified delivery, with its raw body.
+/// A delivery that was verified, or is a hint, with its raw body.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HookEvent {
     /// Repeats of one delivery have one key.
@@ -60,6 +60,9 @@ pub struct HookEvent {
     /// What it says, if it came as a signed request; then there is no body.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub withdrawal: Option<Withdrawal>,
+    /// Whether nobody signed it, and it is no more than a hint.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub hint: bool,
 }
 
 impl HookEvent {

@@ -112,6 +112,7 @@ impl Receiver {
             body: String::new(),
             received_at: now,
             withdrawal: Some(withdrawal),
+            hint: false,
         };
         self.store.put_hook(platform, &event).await.map_err(|error| unavailable(&error))?;
         let day = now.to_zoned(jiff::tz::TimeZone::UTC).date();

@@ -82,6 +82,9 @@ impl Inbound {
     }
 
     async fn event(&self, platform: Platform, delivery: &HookEvent, event: &WebhookEvent) -> Result<(), StoreError> {
+        if delivery.hint {
+            return self.look(platform, event).await;
+        }
         let (kind, remote_id) = match &event.kind {
             WebhookKind::PostPublished { remote_id } => ("post.published", Some(remote_id)),
             WebhookKind::PostRemoved { remote_id } => ("post.removed", Some(remote_id)),
@@ -110,6 +113,19 @@ impl Inbound {
             let receipt = self.store.put_tenant_event(tenant, about, &last, &event.dedupe_key, entry.as_ref()).await?;
             if receipt == Receipt::New {
                 tracing::info!(tenant = %tenant.id(), %connection, kind, "event recorded");
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Inbound {
+    /// Nothing is believed of a hint: the connections that it names are looked at soon, that is all (F78).
+    async fn look(&self, platform: Platform, event: &WebhookEvent) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for (tenant, connection) in self.store.connections_at(platform, &event.account).await? {
+            if !self.store.is_deleted(tenant).await? && self.store.check_soon(tenant, connection, now).await? {
+                tracing::info!(tenant = %tenant.id(), %connection, "a hint: the connection is looked at");
             }
         }
         Ok(())

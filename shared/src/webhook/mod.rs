@@ -2,9 +2,11 @@
 
 mod callback;
 mod inbound;
+mod keys;
 mod receive;
 mod withdrawal;
 
 pub use callback::DataDeletionView;
 pub use inbound::Inbound;
+pub use keys::PublishedKeys;
 pub use receive::Receiver;

@@ -5,15 +5,17 @@ use std::sync::Arc;
 use aws_lc_rs::digest;
 use data_encoding::HEXLOWER;
 
+use super::keys::PublishedKeys;
 use crate::{
     apps::{Apps, Refreshed},
     clock::Clock,
-    connector::WebhookDelivery,
+    connector::{Connector, WebhookDelivery},
     connectors::Connectors,
     http::{Request, Response},
     platform::Platform,
     problem::{Code, Problem},
     queue::{self, InboundMessage},
+    secret::AppCredentials,
     store::{HookEvent, Receipt, Store},
     telemetry::{Chain, Metric, Metrics},
 };
@@ -26,6 +28,8 @@ pub struct Receiver {
     pub queue: queue::Inbound,
     /// Our apps at the platforms, whose secrets sign deliveries.
     pub apps: Apps,
+    /// The keys that platforms sign deliveries with, where they publish them.
+    pub keys: PublishedKeys,
     /// The platforms.
     pub connectors: Connectors,
     /// The time.
@@ -74,21 +78,26 @@ impl Receiver {
         let (headers, query) = (&request.headers, request.query.as_slice());
         let delivery = WebhookDelivery { headers, query, body: &request.body, now: self.clock.now() };
         let app = self.apps.credentials(platform).await.map_err(|error| unavailable(&error))?;
-        let signed = connector.validate_webhook_signature(&app, delivery)
+        let trust = match self.trust(connector, &app, delivery).await? {
+            Some(trust) => Some(trust),
             // The secret may have been rotated since we last read it.
-            || match self.apps.refresh_after_auth_failure(platform, &app).await {
-                Ok(Refreshed::Changed(app)) => connector.validate_webhook_signature(&app, delivery),
-                Ok(Refreshed::Same) | Err(_) => false,
-            };
-        if !signed {
+            None => match self.apps.refresh_after_auth_failure(platform, &app).await {
+                Ok(Refreshed::Changed(app)) => self.trust(connector, &app, delivery).await?,
+                Ok(Refreshed::Same) | Err(_) => None,
+            },
+        };
+        let Some(trust) = trust else {
             self.metrics.emit(Some(platform), &[(Metric::WebhooksRefused, 1)]);
             tracing::warn!(%platform, bytes = request.body.len(), "a delivery is not signed by the platform");
             return Err(Problem::new(Code::SignatureInvalid, "The signature does not fit the body."));
-        }
+        };
         // Signed bodies are text: Meta escapes everything else. What is not, is stored as far as it can be read.
         let body = String::from_utf8_lossy(&request.body).into_owned();
-        let key = HEXLOWER.encode(digest::digest(&digest::SHA256, &request.body).as_ref());
-        let event = HookEvent { key, body, received_at: self.clock.now(), withdrawal: None };
+        let hint = trust == Trust::Hint;
+        // What somebody has made up must not stand in the way of what the platform signs.
+        let mark: &[u8] = if hint { b"hint:" } else { b"" };
+        let key = HEXLOWER.encode(digest::digest(&digest::SHA256, &[mark, &request.body].concat()).as_ref());
+        let event = HookEvent { key, body, received_at: self.clock.now(), withdrawal: None, hint };
         let receipt = self.store.put_hook(platform, &event).await.map_err(|error| unavailable(&error))?;
         // A repeat is queued again: the first time may have died between the store and the queue. Recording is once only.
         let message = InboundMessage {
@@ -101,6 +110,36 @@ impl Receiver {
         tracing::info!(%platform, repeated = receipt == Receipt::Repeated, "delivery taken in");
         Ok(Response::text(200, ""))
     }
+
+    /// How far a delivery is believed; not at all when it is `None`.
+    async fn trust(
+        &self,
+        connector: &dyn Connector,
+        app: &AppCredentials,
+        delivery: WebhookDelivery<'_>,
+    ) -> Result<Option<Trust>, Problem> {
+        if connector.validate_webhook_signature(app, delivery) {
+            return Ok(Some(Trust::Signed));
+        }
+        let is_vouched_for =
+            self.keys.vouch_for(connector, app, delivery).await.map_err(|error| unavailable(&error))?;
+        if is_vouched_for {
+            Ok(Some(Trust::Signed))
+        } else if connector.is_webhook_hint(app, delivery) {
+            Ok(Some(Trust::Hint))
+        } else {
+            Ok(None)
+        }
+    }
+}
+
+/// How far a delivery is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Trust {
+    /// The platform signed it.
+    Signed,
+    /// It came in a way that only the platform knows.
+    Hint,
 }
 
 /// 503: the platform sends it again.

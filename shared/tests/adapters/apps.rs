@@ -120,7 +120,7 @@ async fn an_unusable_secret_is_named_with_what_it_lacks_and_never_shown() {
     let world = World::start().await;
     let (apps, _) = apps(&world, r#"{"client_id":"canary","client_secret":"canary"}"#).await;
     let error = secret(&apps).await.unwrap_err();
-    assert_eq!(error.to_string(), "the secret facebook app is unusable: `webhook_verify_token` is missing");
+    assert_eq!(error.to_string(), "the secret facebook is unusable: `webhook_verify_token` is missing");
     assert!(!format!("{error:?}").contains("canary"));
 }
 

@@ -12,8 +12,10 @@ fn in_source(folder: &Path, names: &mut BTreeSet<String>) {
             in_source(&path, names);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             let text = fs::read_to_string(&path).unwrap();
-            let functions =
-                text.lines().filter_map(|line| line.trim_start().trim_start_matches("async ").strip_prefix("fn "));
+            let functions = text.lines().filter_map(|line| {
+                // Tests that a macro makes for each platform can be seen from its module.
+                line.trim_start().trim_start_matches("pub(crate) ").trim_start_matches("async ").strip_prefix("fn ")
+            });
             names.extend(
                 functions.filter_map(|rest| rest.split('(').next()).filter(|name| is_name(name)).map(str::to_owned),
             );
@@ -68,6 +70,6 @@ fn every_test_that_the_failure_modes_name_exists() {
 fn no_failure_mode_is_left_out() {
     let mut numbers: Vec<u32> = rows().into_iter().map(|(number, _)| number).collect();
     numbers.sort_unstable();
-    let expected: Vec<u32> = (1..=69).chain(71..=73).chain(83..=88).collect();
+    let expected: Vec<u32> = (1..=69).chain(71..=74).chain(76..=80).chain(83..=88).collect();
     assert_eq!(numbers, expected);
 }

@@ -25,6 +25,7 @@ mod keys;
 mod limits;
 mod logins;
 mod lost;
+mod mailchimp;
 mod offboarding;
 mod options;
 mod orders;

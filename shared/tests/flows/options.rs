@@ -29,6 +29,7 @@ async fn f12_what_is_wrong_with_options_is_told_with_pointers_into_them() {
         (json!({}), "/targets/0/options", "body.shape"),
     ] {
         let problem = world.create(&post(&connection, &options)).await.unwrap_err();
+        assert_eq!(problem.errors.len(), 1, "{options}: {problem:?}");
         let told = &problem.errors[0];
         assert!(told.pointer.starts_with(pointer), "{options}: {}", told.pointer);
         assert_eq!((problem.errors.len(), told.code.as_str()), (1, code), "{options}");
@@ -46,13 +47,16 @@ async fn an_edit_changes_options_and_leaves_the_content_alone() {
     planned["schedule"] = json!({ "at": "2026-11-21T12:00:00Z" });
     let id = world.create(&planned).await.unwrap()["id"].as_str().unwrap().to_owned();
     let changes = json!({ "targets": [{ "target": "t1", "options": { "facebook": { "place": "120" } } }] });
-    edit(&world, &id, "\"1\"", &changes).await.unwrap();
+    edit(&world, &id, "1", &changes).await.unwrap();
     let wrong = json!({ "targets": [{ "target": "t1", "options": { "facebook": { "place": "x" } } }] });
-    let problem = edit(&world, &id, "\"2\"", &wrong).await.unwrap_err();
+    let problem = edit(&world, &id, "2", &wrong).await.unwrap_err();
     assert_eq!(problem.errors[0].pointer, "/targets/0/options/facebook/place");
     let nothing = json!({ "content": { "text": "x" }, "targets": [{ "target": "t1" }] });
-    let problem = edit(&world, &id, "\"2\"", &nothing).await.unwrap_err();
-    assert_eq!((problem.errors[0].pointer.as_str(), problem.errors[0].code.as_str()), ("/targets/0", "target.unchanged"));
+    let problem = edit(&world, &id, "2", &nothing).await.unwrap_err();
+    assert_eq!(
+        (problem.errors[0].pointer.as_str(), problem.errors[0].code.as_str()),
+        ("/targets/0", "target.unchanged")
+    );
     world.advance(2 * 3_600);
     world.dispatcher.tick().await.unwrap();
     world.drain().await;

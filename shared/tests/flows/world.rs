@@ -38,7 +38,7 @@ use shared::{
     store::{Actor, Store},
     telemetry::{Function, Metrics},
     vault::Vault,
-    webhook::{Inbound, Receiver},
+    webhook::{Inbound, PublishedKeys, Receiver},
 };
 use simulator::{Simulator, facebook::seed};
 use url::Url;
@@ -96,14 +96,13 @@ impl World {
         let clients = Clients::at(&emulators.endpoint_url()).await;
         let resources = Resources::create(&emulators).await;
 
-        let (connectors, transport): (_, Arc<dyn Transport>) = match stand_in {
-            Some((connector, transport)) => (Connectors::new(Settings::default()).with(connector), transport),
-            None => {
-                // The simulator has files as well.
-                let reach = Reach::with_local_hosts(simulator.address().to_string().parse().unwrap());
-                let transport = HttpTransport::new(HostPolicy::StandIn).reaching(reach);
-                (Connectors::new(settings(&simulator)), Arc::new(transport))
-            }
+        let (connectors, transport): (_, Arc<dyn Transport>) = if let Some((connector, transport)) = stand_in {
+            (Connectors::new(Settings::default()).with(connector), transport)
+        } else {
+            // The simulator has files as well.
+            let reach = Reach::with_local_hosts(simulator.address().to_string().parse().unwrap());
+            let transport = HttpTransport::new(HostPolicy::StandIn).reaching(reach);
+            (Connectors::new(settings(&simulator)), Arc::new(transport))
         };
         let parts = Parts { clock: Arc::new(clock.clone()), connectors, transport, clients, resources };
         let store = parts.store();
@@ -267,6 +266,11 @@ impl World {
             self.delete(&self.publish_queue, message).await;
         }
         count
+    }
+
+    /// What every clock shows, in seconds.
+    pub(crate) fn clock_seconds(&self) -> i64 {
+        self.clock.now().as_second()
     }
 
     /// Moves every clock there is.
@@ -472,6 +476,9 @@ pub(crate) fn settings(simulator: &Simulator) -> Settings {
     let (mut settings, facebook) = (Settings::default(), simulator.url_of("facebook"));
     settings.facebook.set_graph_url(&facebook, HostPolicy::StandIn).unwrap();
     settings.facebook.set_dialog_url(&facebook, HostPolicy::StandIn).unwrap();
+    let mailchimp = simulator.url_of("mailchimp");
+    settings.mailchimp.set_login_url(&mailchimp, HostPolicy::StandIn).unwrap();
+    settings.mailchimp.set_api_url(&mailchimp, HostPolicy::StandIn).unwrap();
     settings
 }
 
@@ -610,6 +617,7 @@ impl Parts {
             store: self.store(),
             queue: queue::Inbound::new(self.clients.sqs(), &self.resources.inbound_queue),
             apps: self.apps(),
+            keys: PublishedKeys::new(self.transport.clone()),
             connectors: self.connectors.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics(Function::Webhooks),

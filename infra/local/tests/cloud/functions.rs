@@ -33,7 +33,7 @@ async fn a_function_finds_what_lambda_and_the_template_promise() {
     assert_eq!(seen["ARN"], "arn:aws:dynamodb:us-east-1:000000000000:table/postd-local-Table");
     assert_eq!(seen["NUMBER"], "5");
     assert_eq!(seen["AWS_ENDPOINT_URL"], running.cloud.aws_url());
-    assert_eq!(seen["POSTD_FACEBOOK_GRAPH_URL"], running.cloud.simulator_url());
+    assert_eq!(seen["POSTD_FACEBOOK_GRAPH_URL"], format!("{}/facebook", running.cloud.simulator_url()));
     assert_eq!(seen["AWS_LAMBDA_FUNCTION_NAME"], "postd-local-Worker");
     assert_eq!(seen["AWS_REGION"], "us-east-1");
     assert!(!seen.contains_key("HOME") && !seen.contains_key("CARGO_MANIFEST_DIR"), "nothing leaks in");

@@ -26,7 +26,7 @@ async fn the_session_is_bound_to_the_browser_that_opened_it() {
     for attribute in ["; Path=/", "; HttpOnly", "; SameSite=Lax", "; Max-Age="] {
         assert!(cookie.contains(attribute), "the cookie lacks {attribute}");
     }
-    assert_eq!(browser.opened.location().path(), "/v26.0/dialog/oauth");
+    assert_eq!(browser.opened.location().path(), "/facebook/v26.0/dialog/oauth");
 }
 
 #[tokio::test]

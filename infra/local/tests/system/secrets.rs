@@ -81,7 +81,7 @@ impl Stage {
         system.cloud.emulators().unwrap().tap(emulators::Tap::new(move |operation, request, answer| {
             lock(&requests).push((operation.to_owned(), request.to_vec(), answer.to_vec()));
         }));
-        system.facebook().tap(simulator::Tap::new(move |call| lock(&seen).push(call)));
+        system.cloud.simulator().unwrap().tap(simulator::Tap::new(move |call| lock(&seen).push(call)));
         let over = HttpTransport::new(HostPolicy::StandIn);
         let way = Arc::new(Recorded { over, exchanges: Mutex::default() });
         Self { system, way, told: Told::default(), aws, calls }
@@ -254,18 +254,22 @@ impl Stage {
 /// Where secrets belong, and why.
 fn allow(survey: &mut Survey<'_>) {
     let by_graph = "the Graph API takes it as a parameter of a GET";
-    survey.allow("address of GET /v26.0/oauth/access_token", "the app's secret", by_graph);
-    survey.allow("address of GET /v26.0/oauth/access_token", "code", by_graph);
-    survey.allow("address of GET /v26.0/oauth/access_token", "token", "a short token is exchanged for a long one");
-    survey.allow("address of GET /v26.0/debug_token", "token", "it is asked about");
+    survey.allow("address of GET /facebook/v26.0/oauth/access_token", "the app's secret", by_graph);
+    survey.allow("address of GET /facebook/v26.0/oauth/access_token", "code", by_graph);
+    survey.allow(
+        "address of GET /facebook/v26.0/oauth/access_token",
+        "token",
+        "a short token is exchanged for a long one",
+    );
+    survey.allow("address of GET /facebook/v26.0/debug_token", "token", "it is asked about");
     survey.allow(&format!("header {AUTHORIZATION} of"), "token", "that is the header for it");
     survey.allow(&format!("header {AUTHORIZATION} of"), "the app's secret", "it is a part of the app's own token");
     survey.allow("answer 201 to POST /v1/connect/sessions", "state", "whoever opens the address begins the login");
     survey.allow("answer 303 to GET /v1/connect/{session}", "state", "the platform brings it back");
     survey.allow("answer 303 to GET /v1/connect/{session}", "cookie", "the browser has to show it again");
     // A browser's own way, through the platform's pages: not postd's to keep.
-    survey.allow("address of GET /v26.0/dialog/oauth", "state", "the browser takes it to the platform");
-    survey.allow("body of POST /v26.0/dialog/oauth", "state", "and through its form");
+    survey.allow("address of GET /facebook/v26.0/dialog/oauth", "state", "the browser takes it to the platform");
+    survey.allow("body of POST /facebook/v26.0/dialog/oauth", "state", "and through its form");
 }
 
 /// Everything at once on one cloud: what is told, logged, stored, sent, answered and called is searched for every secret in

@@ -79,10 +79,8 @@ pub(crate) fn f45_what_a_post_says_cannot_change_a_path(instance: &Instance) {
     const HOSTILE: &str = "../../admin?x=1#";
     let kind = instance.kinds.first().unwrap();
     let mut post = kind.post.clone();
-    let usual = match instance.connector.publish(&post, &crate::connector::Checkpoint::default(), None).unwrap() {
-        crate::connector::Next::Call { request, .. } => request,
-        other => panic!("{other:?}"),
-    };
+    let next = instance.connector.publish(&post, &crate::connector::Checkpoint::default(), None).unwrap();
+    let crate::connector::Next::Call { request: usual, .. } = next else { panic!("{next:?}") };
     post.destination = HOSTILE.into();
     if let Ok(crate::connector::Next::Call { request, .. }) =
         instance.connector.publish(&post, &crate::connector::Checkpoint::default(), None)

@@ -56,6 +56,7 @@ pub(crate) fn f76_only_what_the_platform_signed_is_taken(instance: &Instance) {
         let mut app = instance.app.clone();
         app.client_secret = AppSecret::new("another secret");
         app.previous_client_secret = Some(AppSecret::new(""));
+        app.webhook_secrets = vec![AppSecret::new(""), AppSecret::new("yet another secret")];
         app.webhook_verify_token = crate::secret::VerifyToken::new("another token");
         let headers = headers(signed);
         let delivery = WebhookDelivery { headers: &headers, query: &signed.query, body: &signed.body, now: signed.at };

@@ -106,6 +106,7 @@ fn bench(script: Vec<Result<Answer, TransportError>>) -> Bench {
             previous_client_secret: None,
             webhook_verify_token: VerifyToken::new("verify-me"),
             previous_webhook_verify_token: None,
+            webhook_secrets: Vec::new(),
         },
         token: AccessToken::new("EAAP"),
         budget: Budget::lasting(Duration::from_mins(1)),

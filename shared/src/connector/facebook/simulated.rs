@@ -65,6 +65,7 @@ async fn bench() -> Bench {
             previous_client_secret: None,
             webhook_verify_token: VerifyToken::new(VERIFY_TOKEN),
             previous_webhook_verify_token: None,
+            webhook_secrets: Vec::new(),
         },
         user_token,
     }
@@ -188,7 +189,7 @@ async fn f34_what_nobody_saw_the_end_of_is_read_back(#[case] kind: FaultKind, #[
         match verdict {
             ReadBack::Found(found) if is_out == 1 => assert_eq!(found.remote_id, posts.remove(0).id),
             ReadBack::Absent if is_out == 0 => {}
-            other @ (ReadBack::Found(_) | ReadBack::Absent | ReadBack::Undecided { .. }) => {
+            other @ (ReadBack::Found(_) | ReadBack::Absent | ReadBack::Refused(_) | ReadBack::Undecided { .. }) => {
                 panic!("{content}: {other:?}")
             }
         }

@@ -16,6 +16,7 @@ pub(super) fn app() -> AppCredentials {
         previous_client_secret: Some(AppSecret::new("old-secret")),
         webhook_verify_token: VerifyToken::new("verify-me"),
         previous_webhook_verify_token: None,
+        webhook_secrets: Vec::new(),
     }
 }
 

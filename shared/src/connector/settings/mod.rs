@@ -4,8 +4,10 @@
 use url::{Host, Url};
 
 pub mod facebook;
+pub mod mailchimp;
 
 pub use facebook::FacebookSettings;
+pub use mailchimp::MailchimpSettings;
 
 /// Which hosts a platform call may go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,6 +73,8 @@ impl SettingsError {
 pub struct Settings {
     /// Facebook Pages.
     pub facebook: FacebookSettings,
+    /// Mailchimp.
+    pub mailchimp: MailchimpSettings,
 }
 
 #[expect(clippy::expect_used, reason = "the argument is one of this module's constants, each parsed by a test")]

@@ -121,7 +121,7 @@ impl Platform {
                 platform.read.store(body.len() as u64, Ordering::SeqCst);
             }
             platform.bodies.lock().unwrap().push(body);
-            let _gone = write!(stream, "HTTP/1.1 201 Created\r\ncontent-length: 0\r\n\r\n");
+            let _gone = write!(stream, "HTTP/1.1 201 Created\r\ncontent-length: 0\r\nconnection: close\r\n\r\n");
         })
     }
 }
@@ -184,12 +184,12 @@ async fn what_comes_is_passed_on_before_the_rest_is_there() {
             stream,
             "HTTP/1.1 206 OK\r\ncontent-range: bytes 0-1999999/2000000\r\ncontent-length: 2000000\r\n\r\n"
         );
-        stream.write_all(&[b'x'; 1_000_000]).unwrap();
+        stream.write_all(&vec![b'x'; 1_000_000]).unwrap();
         // The second half comes only once the platform has some of the first.
         while read.load(Ordering::SeqCst) == 0 {
             thread::yield_now();
         }
-        stream.write_all(&[b'x'; 1_000_000]).unwrap();
+        stream.write_all(&vec![b'x'; 1_000_000]).unwrap();
     });
     let (transport, address) = (transport(&files), platform.start());
     let seen = transport.look(source(&files), DEADLINE).await.unwrap();
@@ -209,7 +209,7 @@ async fn a_platform_that_does_not_read_holds_the_file_back() {
             "HTTP/1.1 206 OK\r\ncontent-range: bytes 0-{}/{SIZE}\r\ncontent-length: {SIZE}\r\n\r\n",
             SIZE - 1
         );
-        while stream.write_all(&[b'x'; 65_536]).is_ok() {
+        while stream.write_all(&vec![b'x'; 65_536]).is_ok() {
             counted.fetch_add(65_536, Ordering::SeqCst);
         }
     });
@@ -293,7 +293,7 @@ async fn a_file_that_breaks_off_half_way_was_not_sent() {
             stream,
             "HTTP/1.1 206 OK\r\ncontent-range: bytes 0-999999/1000000\r\ncontent-length: 1000000\r\n\r\n"
         );
-        stream.write_all(&[b'x'; 500_000]).unwrap();
+        stream.write_all(&vec![b'x'; 500_000]).unwrap();
     });
     let seen = Seen { length: 1_000_000, media_type: None, etag: None, in_parts: true };
     let platform = Platform::default();

@@ -1,0 +1,8 @@
+//! The simulated Mailchimp, rule by rule, without a socket.
+
+#[cfg(test)]
+mod campaigns;
+#[cfg(test)]
+mod login;
+#[cfg(test)]
+mod support;
