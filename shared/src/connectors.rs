@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::{
-    connector::{Connector, Finding, facebook::Facebook, mailchimp::Mailchimp, settings::Settings},
+    connector::{Connector, Finding, facebook::Facebook, mailchimp::Mailchimp, settings::Settings, tiktok::Tiktok},
     content::Content,
     options::Options,
     platform::Platform,
@@ -15,6 +15,7 @@ use crate::{
 pub struct Connectors {
     facebook: Arc<dyn Connector>,
     mailchimp: Arc<dyn Connector>,
+    tiktok: Arc<dyn Connector>,
     reach: Reach,
 }
 
@@ -31,6 +32,7 @@ impl Connectors {
         Self {
             facebook: Arc::new(Facebook::new(settings.facebook)),
             mailchimp: Arc::new(Mailchimp::new(settings.mailchimp)),
+            tiktok: Arc::new(Tiktok::new(settings.tiktok)),
             reach: Reach::default(),
         }
     }
@@ -41,6 +43,7 @@ impl Connectors {
         let place = match connector.platform() {
             Platform::Facebook => &mut self.facebook,
             Platform::Mailchimp => &mut self.mailchimp,
+            Platform::Tiktok => &mut self.tiktok,
         };
         *place = connector;
         self
@@ -58,6 +61,7 @@ impl Connectors {
         match platform {
             Platform::Facebook => self.facebook.as_ref(),
             Platform::Mailchimp => self.mailchimp.as_ref(),
+            Platform::Tiktok => self.tiktok.as_ref(),
         }
     }
 

@@ -6,12 +6,14 @@ use crate::platform::Platform;
 
 mod facebook;
 mod mailchimp;
+mod tiktok;
 
 pub use facebook::FacebookOptions;
 pub use mailchimp::{
     MailchimpAbTest, MailchimpCondition, MailchimpConditions, MailchimpMatch, MailchimpOptions, MailchimpSegment,
     MailchimpTemplate, MailchimpTracking, MailchimpValue, MailchimpWinner,
 };
+pub use tiktok::{TiktokMode, TiktokOptions, TiktokPrivacy, TiktokSource};
 
 /// Options for one target, under the name of its platform.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,6 +24,8 @@ pub enum Options {
     Facebook(FacebookOptions),
     /// For a Mailchimp audience.
     Mailchimp(Box<MailchimpOptions>),
+    /// For a TikTok account.
+    Tiktok(TiktokOptions),
 }
 
 impl Options {
@@ -31,6 +35,7 @@ impl Options {
         match self {
             Self::Facebook(_) => Platform::Facebook,
             Self::Mailchimp(_) => Platform::Mailchimp,
+            Self::Tiktok(_) => Platform::Tiktok,
         }
     }
 
@@ -39,7 +44,7 @@ impl Options {
     pub const fn facebook(&self) -> Option<&FacebookOptions> {
         match self {
             Self::Facebook(options) => Some(options),
-            Self::Mailchimp(_) => None,
+            Self::Mailchimp(_) | Self::Tiktok(_) => None,
         }
     }
 
@@ -48,7 +53,16 @@ impl Options {
     pub fn mailchimp(&self) -> Option<&MailchimpOptions> {
         match self {
             Self::Mailchimp(options) => Some(options),
-            Self::Facebook(_) => None,
+            Self::Facebook(_) | Self::Tiktok(_) => None,
+        }
+    }
+
+    /// Those for a TikTok account, if they are.
+    #[must_use]
+    pub const fn tiktok(&self) -> Option<&TiktokOptions> {
+        match self {
+            Self::Tiktok(options) => Some(options),
+            Self::Facebook(_) | Self::Mailchimp(_) => None,
         }
     }
 }

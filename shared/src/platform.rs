@@ -31,6 +31,8 @@ platforms! {
     Facebook = "facebook",
     /// Mailchimp audiences.
     Mailchimp = "mailchimp",
+    /// TikTok accounts.
+    Tiktok = "tiktok",
 }
 
 /// Whose app at a platform speaks for a connection. Its tokens work with that app alone, so a connection keeps the app that

@@ -45,6 +45,7 @@ pub const fn app(platform: Platform) -> &'static str {
     match platform {
         Platform::Facebook => "POSTD_FACEBOOK_APP",
         Platform::Mailchimp => "POSTD_MAILCHIMP_APP",
+        Platform::Tiktok => "POSTD_TIKTOK_APP",
     }
 }
 
@@ -54,6 +55,7 @@ pub const fn hosts(platform: Platform) -> &'static [&'static str] {
     match platform {
         Platform::Facebook => &[FACEBOOK_GRAPH_URL, FACEBOOK_DIALOG_URL],
         Platform::Mailchimp => &[MAILCHIMP_LOGIN_URL, MAILCHIMP_API_URL],
+        Platform::Tiktok => &[TIKTOK_API_URL, TIKTOK_LOGIN_URL],
     }
 }
 
@@ -84,6 +86,18 @@ pub const MAILCHIMP_API_URL: &str = "POSTD_MAILCHIMP_API_URL";
 
 /// Replaces how many seconds after an unknown outcome a campaign's status can be trusted.
 pub const MAILCHIMP_SETTLE_SECONDS: &str = "POSTD_MAILCHIMP_SETTLE_SECONDS";
+
+/// Replaces `https://open.tiktokapis.com`: a simulator or a recording proxy in the local cloud.
+pub const TIKTOK_API_URL: &str = "POSTD_TIKTOK_API_URL";
+
+/// Replaces `https://www.tiktok.com`, where the consent page lives.
+pub const TIKTOK_LOGIN_URL: &str = "POSTD_TIKTOK_LOGIN_URL";
+
+/// Whether logins at TikTok carry PKCE: `on` (when absent) or `off`.
+pub const TIKTOK_PKCE: &str = "POSTD_TIKTOK_PKCE";
+
+/// Replaces how many seconds after an unknown outcome TikTok is asked about it.
+pub const TIKTOK_SETTLE_SECONDS: &str = "POSTD_TIKTOK_SETTLE_SECONDS";
 
 /// Hosts of this machine that addresses of callers may lead to in the local cloud, and nowhere else: `127.0.0.1:8081`, with
 /// commas between them.

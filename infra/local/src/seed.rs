@@ -67,6 +67,7 @@ pub(crate) fn secret_of(platform: Platform) -> &'static str {
     match platform {
         Platform::Facebook => "FacebookApp",
         Platform::Mailchimp => "MailchimpApp",
+        Platform::Tiktok => "TiktokApp",
     }
 }
 

@@ -21,6 +21,7 @@ mod server;
 mod signature;
 mod stage;
 mod tap;
+pub mod tiktok;
 pub mod tokens;
 
 pub use clock::{Clock, ManualClock};
@@ -36,6 +37,7 @@ use facebook::Facebook;
 use mailchimp::Mailchimp;
 use platforms::{Name, Platforms};
 use std::net::SocketAddr;
+use tiktok::Tiktok;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
@@ -140,6 +142,12 @@ impl Simulator {
         self.platforms.tap(tap);
     }
 
+    /// The simulated TikTok.
+    #[must_use]
+    pub fn tiktok(&self) -> &Tiktok {
+        &self.platforms.tiktok
+    }
+
     /// Stops it and waits until its port is free. Open connections are closed.
     pub async fn stop(mut self) {
         for task in std::mem::take(&mut self.tasks) {
@@ -173,6 +181,12 @@ impl InProcess {
     #[must_use]
     pub fn mailchimp(&self) -> &Mailchimp {
         &self.platforms.mailchimp
+    }
+
+    /// The simulated TikTok.
+    #[must_use]
+    pub fn tiktok(&self) -> &Tiktok {
+        &self.platforms.tiktok
     }
 
     /// Answers a request; none where a fault severs the connection before the answer is whole.

@@ -83,6 +83,12 @@ fn greeting(simulator: &Simulator) -> String {
         "Simulated Mailchimp at {mailchimp}\n  control      {mailchimp}/_simulator/state\n  app id       {}\n  app secret   {}\n  webhook key  {}\n",
         app.id, app.secret, app.verify_token
     );
+    let (tiktok, app) = (simulator.url_of("tiktok"), simulator::tiktok::APP);
+    let _ = write!(
+        text,
+        "Simulated TikTok at {tiktok}\n  control      {tiktok}/_simulator/state\n  client key   {}\n  secret       {}\n",
+        app.id, app.secret
+    );
     text.push_str("Ctrl-C ends it.\n");
     text
 }

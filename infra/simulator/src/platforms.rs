@@ -10,6 +10,7 @@ use crate::options::Options;
 use crate::outbox;
 use crate::reply::Reply;
 use crate::tap::Tap;
+use crate::tiktok::{self, Tiktok};
 use hyper::Method;
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
@@ -20,6 +21,7 @@ use tokio::task::JoinHandle;
 pub(crate) struct Platforms {
     pub(crate) facebook: Facebook,
     pub(crate) mailchimp: Mailchimp,
+    pub(crate) tiktok: Tiktok,
     /// Sees every call that comes over a socket.
     tap: Arc<OnceLock<Tap>>,
 }
@@ -30,6 +32,7 @@ impl Platforms {
         Self {
             facebook: Facebook::new(options.clone(), base.to_owned()),
             mailchimp: Mailchimp::new(options.clone(), format!("{base}/{}", Name::Mailchimp.text())),
+            tiktok: Tiktok::new(options.clone(), format!("{base}/{}", Name::Tiktok.text())),
             tap: Arc::default(),
         }
     }
@@ -49,6 +52,7 @@ impl Platforms {
         vec![
             tokio::spawn(outbox::deliver(self.facebook.clone())),
             tokio::spawn(outbox::deliver(self.mailchimp.clone())),
+            tokio::spawn(outbox::deliver(self.tiktok.clone())),
         ]
     }
 
@@ -60,6 +64,7 @@ impl Platforms {
             None if is_front => Ok(front()),
             Some(Name::Facebook) | None => self.facebook.serve(&call).await,
             Some(Name::Mailchimp) => self.mailchimp.serve(&call).await,
+            Some(Name::Tiktok) => self.tiktok.serve(&call).await,
         }
     }
 }
@@ -69,15 +74,17 @@ impl Platforms {
 pub(crate) enum Name {
     Facebook,
     Mailchimp,
+    Tiktok,
 }
 
 impl Name {
-    const ALL: [Self; 2] = [Self::Facebook, Self::Mailchimp];
+    const ALL: [Self; 3] = [Self::Facebook, Self::Mailchimp, Self::Tiktok];
 
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Facebook => "facebook",
             Self::Mailchimp => "mailchimp",
+            Self::Tiktok => "tiktok",
         }
     }
 
@@ -86,6 +93,7 @@ impl Name {
         match self {
             Self::Facebook => facebook::APP,
             Self::Mailchimp => mailchimp::APP,
+            Self::Tiktok => tiktok::APP,
         }
     }
 

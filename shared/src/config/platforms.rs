@@ -2,7 +2,7 @@
 
 use super::{Environment, Reader, Section};
 use crate::{
-    connector::settings::{FacebookSettings, HostPolicy, MailchimpSettings, Settings, SettingsError},
+    connector::settings::{FacebookSettings, HostPolicy, MailchimpSettings, Settings, SettingsError, TiktokSettings},
     reach::LocalHosts,
     variables,
 };
@@ -24,6 +24,7 @@ impl Section for Platforms {
         let mut settings = Settings::default();
         facebook(reader, hosts, &mut settings.facebook);
         mailchimp(reader, hosts, &mut settings.mailchimp);
+        tiktok(reader, hosts, &mut settings.tiktok);
         let local_hosts = reader.optional(variables::LOCAL_HOSTS, |value| match hosts {
             HostPolicy::StandIn => value.parse(),
             HostPolicy::PlatformOnly => Err("for the local cloud only"),
@@ -43,6 +44,13 @@ fn mailchimp(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut Mailchim
     reader.apply(variables::MAILCHIMP_LOGIN_URL, |value| settings.set_login_url(value, hosts));
     reader.apply(variables::MAILCHIMP_API_URL, |value| settings.set_api_url(value, hosts));
     reader.apply_seconds(variables::MAILCHIMP_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
+}
+
+fn tiktok(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut TiktokSettings) {
+    reader.apply(variables::TIKTOK_API_URL, |value| settings.set_api_url(value, hosts));
+    reader.apply(variables::TIKTOK_LOGIN_URL, |value| settings.set_login_url(value, hosts));
+    reader.apply(variables::TIKTOK_PKCE, |value| settings.set_pkce(value));
+    reader.apply_seconds(variables::TIKTOK_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
 }
 
 impl Reader<'_> {

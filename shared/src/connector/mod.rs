@@ -20,6 +20,7 @@ pub mod oauth2;
 mod retry_after;
 pub mod settings;
 pub mod source;
+pub mod tiktok;
 pub mod transport;
 
 pub use call::{Answer, Authentication, Body, Effect, Request};

@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 39] = [
+const FAMILIES: [&str; 40] = [
     "app",
     "attempts",
     "body",
@@ -49,6 +49,7 @@ const FAMILIES: [&str; 39] = [
     "url",
     "vault",
     "webhook",
+    "tiktok",
 ];
 
 fn is_code(text: &str) -> bool {

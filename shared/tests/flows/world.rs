@@ -101,8 +101,8 @@ impl World {
         } else {
             // The simulator has files as well.
             let reach = Reach::with_local_hosts(simulator.address().to_string().parse().unwrap());
-            let transport = HttpTransport::new(HostPolicy::StandIn).reaching(reach);
-            (Connectors::new(settings(&simulator)), Arc::new(transport))
+            let transport = HttpTransport::new(HostPolicy::StandIn).reaching(reach.clone());
+            (Connectors::new(settings(&simulator)).reaching(reach), Arc::new(transport))
         };
         let parts = Parts { clock: Arc::new(clock.clone()), connectors, transport, clients, resources };
         let store = parts.store();
@@ -479,6 +479,9 @@ pub(crate) fn settings(simulator: &Simulator) -> Settings {
     let mailchimp = simulator.url_of("mailchimp");
     settings.mailchimp.set_login_url(&mailchimp, HostPolicy::StandIn).unwrap();
     settings.mailchimp.set_api_url(&mailchimp, HostPolicy::StandIn).unwrap();
+    let tiktok = simulator.url_of("tiktok");
+    settings.tiktok.set_api_url(&tiktok, HostPolicy::StandIn).unwrap();
+    settings.tiktok.set_login_url(&tiktok, HostPolicy::StandIn).unwrap();
     settings
 }
 

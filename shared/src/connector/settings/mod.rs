@@ -5,9 +5,11 @@ use url::{Host, Url};
 
 pub mod facebook;
 pub mod mailchimp;
+pub mod tiktok;
 
 pub use facebook::FacebookSettings;
 pub use mailchimp::MailchimpSettings;
+pub use tiktok::TiktokSettings;
 
 /// Which hosts a platform call may go to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,6 +77,8 @@ pub struct Settings {
     pub facebook: FacebookSettings,
     /// Mailchimp.
     pub mailchimp: MailchimpSettings,
+    /// TikTok accounts.
+    pub tiktok: TiktokSettings,
 }
 
 #[expect(clippy::expect_used, reason = "the argument is one of this module's constants, each parsed by a test")]
