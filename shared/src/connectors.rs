@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use crate::{
-    connector::{Connector, Finding, facebook::Facebook, mailchimp::Mailchimp, settings::Settings, tiktok::Tiktok},
+    connector::{
+        Connector, Finding, facebook::Facebook, gbp::Gbp, instagram::Instagram, linkedin::Linkedin,
+        mailchimp::Mailchimp, settings::Settings, tiktok::Tiktok,
+    },
     content::Content,
     options::Options,
     platform::Platform,
@@ -16,6 +19,10 @@ pub struct Connectors {
     facebook: Arc<dyn Connector>,
     mailchimp: Arc<dyn Connector>,
     tiktok: Arc<dyn Connector>,
+    gbp: Arc<dyn Connector>,
+    linkedin: Arc<dyn Connector>,
+    linkedin_page: Arc<dyn Connector>,
+    instagram: Arc<dyn Connector>,
     reach: Reach,
 }
 
@@ -33,6 +40,10 @@ impl Connectors {
             facebook: Arc::new(Facebook::new(settings.facebook)),
             mailchimp: Arc::new(Mailchimp::new(settings.mailchimp)),
             tiktok: Arc::new(Tiktok::new(settings.tiktok)),
+            gbp: Arc::new(Gbp::new(settings.gbp)),
+            linkedin: Arc::new(Linkedin::member(settings.linkedin.clone())),
+            linkedin_page: Arc::new(Linkedin::page(settings.linkedin)),
+            instagram: Arc::new(Instagram::new(settings.instagram)),
             reach: Reach::default(),
         }
     }
@@ -44,6 +55,10 @@ impl Connectors {
             Platform::Facebook => &mut self.facebook,
             Platform::Mailchimp => &mut self.mailchimp,
             Platform::Tiktok => &mut self.tiktok,
+            Platform::Gbp => &mut self.gbp,
+            Platform::Linkedin => &mut self.linkedin,
+            Platform::LinkedinPage => &mut self.linkedin_page,
+            Platform::Instagram => &mut self.instagram,
         };
         *place = connector;
         self
@@ -62,6 +77,10 @@ impl Connectors {
             Platform::Facebook => self.facebook.as_ref(),
             Platform::Mailchimp => self.mailchimp.as_ref(),
             Platform::Tiktok => self.tiktok.as_ref(),
+            Platform::Gbp => self.gbp.as_ref(),
+            Platform::Linkedin => self.linkedin.as_ref(),
+            Platform::LinkedinPage => self.linkedin_page.as_ref(),
+            Platform::Instagram => self.instagram.as_ref(),
         }
     }
 

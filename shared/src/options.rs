@@ -5,10 +5,16 @@ use serde::{Deserialize, Serialize};
 use crate::platform::Platform;
 
 mod facebook;
+mod gbp;
+mod instagram;
+mod linkedin;
 mod mailchimp;
 mod tiktok;
 
 pub use facebook::FacebookOptions;
+pub use gbp::{GbpAction, GbpCallToAction, GbpEvent, GbpOffer, GbpOptions};
+pub use instagram::{InstagramOptions, InstagramPlacement, InstagramTrial, InstagramUserTag};
+pub use linkedin::{LinkedinMention, LinkedinOptions, LinkedinPoll, LinkedinPollDuration, LinkedinVisibility};
 pub use mailchimp::{
     MailchimpAbTest, MailchimpCondition, MailchimpConditions, MailchimpMatch, MailchimpOptions, MailchimpSegment,
     MailchimpTemplate, MailchimpTracking, MailchimpValue, MailchimpWinner,
@@ -26,6 +32,15 @@ pub enum Options {
     Mailchimp(Box<MailchimpOptions>),
     /// For a TikTok account.
     Tiktok(TiktokOptions),
+    /// For a location of Google Business Profile.
+    Gbp(Box<GbpOptions>),
+    /// For a LinkedIn member.
+    Linkedin(Box<LinkedinOptions>),
+    /// For a LinkedIn Page.
+    #[serde(rename = "linkedin_page")]
+    LinkedinPage(Box<LinkedinOptions>),
+    /// For an Instagram account.
+    Instagram(InstagramOptions),
 }
 
 impl Options {
@@ -36,34 +51,47 @@ impl Options {
             Self::Facebook(_) => Platform::Facebook,
             Self::Mailchimp(_) => Platform::Mailchimp,
             Self::Tiktok(_) => Platform::Tiktok,
+            Self::Gbp(_) => Platform::Gbp,
+            Self::Linkedin(_) => Platform::Linkedin,
+            Self::LinkedinPage(_) => Platform::LinkedinPage,
+            Self::Instagram(_) => Platform::Instagram,
         }
     }
 
     /// Those for a Facebook Page, if they are.
     #[must_use]
     pub const fn facebook(&self) -> Option<&FacebookOptions> {
-        match self {
-            Self::Facebook(options) => Some(options),
-            Self::Mailchimp(_) | Self::Tiktok(_) => None,
-        }
+        if let Self::Facebook(options) = self { Some(options) } else { None }
     }
 
     /// Those for a Mailchimp audience, if they are.
     #[must_use]
     pub fn mailchimp(&self) -> Option<&MailchimpOptions> {
-        match self {
-            Self::Mailchimp(options) => Some(options),
-            Self::Facebook(_) | Self::Tiktok(_) => None,
-        }
+        if let Self::Mailchimp(options) = self { Some(options) } else { None }
     }
 
     /// Those for a TikTok account, if they are.
     #[must_use]
     pub const fn tiktok(&self) -> Option<&TiktokOptions> {
-        match self {
-            Self::Tiktok(options) => Some(options),
-            Self::Facebook(_) | Self::Mailchimp(_) => None,
-        }
+        if let Self::Tiktok(options) = self { Some(options) } else { None }
+    }
+
+    /// Those for a location of Google Business Profile, if they are.
+    #[must_use]
+    pub fn gbp(&self) -> Option<&GbpOptions> {
+        if let Self::Gbp(options) = self { Some(options) } else { None }
+    }
+
+    /// Those for a LinkedIn member or Page, if they are.
+    #[must_use]
+    pub fn linkedin(&self) -> Option<&LinkedinOptions> {
+        if let Self::Linkedin(options) | Self::LinkedinPage(options) = self { Some(options) } else { None }
+    }
+
+    /// Those for an Instagram account, if they are.
+    #[must_use]
+    pub const fn instagram(&self) -> Option<&InstagramOptions> {
+        if let Self::Instagram(options) = self { Some(options) } else { None }
     }
 }
 

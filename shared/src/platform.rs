@@ -33,6 +33,14 @@ platforms! {
     Mailchimp = "mailchimp",
     /// TikTok accounts.
     Tiktok = "tiktok",
+    /// Google Business Profile.
+    Gbp = "gbp",
+    /// LinkedIn, the posts of members.
+    Linkedin = "linkedin",
+    /// LinkedIn, the posts of Pages: the same API through an app of its own.
+    LinkedinPage = "linkedin_page",
+    /// Instagram professional accounts.
+    Instagram = "instagram",
 }
 
 /// Whose app at a platform speaks for a connection. Its tokens work with that app alone, so a connection keeps the app that

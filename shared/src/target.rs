@@ -299,6 +299,8 @@ pub enum Settlement {
     Queued {
         /// Why it is here once more.
         reason: Refusal,
+        /// Whether it goes on from what it remembers; otherwise it begins anew.
+        goes_on: bool,
     },
     /// The platform cannot tell.
     NeedsReview(Refusal),
@@ -332,7 +334,7 @@ impl Settlement {
             Self::Waiting { reason, .. } => reason.as_ref(),
             Self::Retrying { reason, .. }
             | Self::Unknown { reason, .. }
-            | Self::Queued { reason }
+            | Self::Queued { reason, .. }
             | Self::NeedsReview(reason)
             | Self::Failed(reason)
             | Self::Expired(reason) => Some(reason),

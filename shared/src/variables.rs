@@ -46,6 +46,10 @@ pub const fn app(platform: Platform) -> &'static str {
         Platform::Facebook => "POSTD_FACEBOOK_APP",
         Platform::Mailchimp => "POSTD_MAILCHIMP_APP",
         Platform::Tiktok => "POSTD_TIKTOK_APP",
+        Platform::Gbp => "POSTD_GBP_APP",
+        Platform::Linkedin => "POSTD_LINKEDIN_APP",
+        Platform::LinkedinPage => "POSTD_LINKEDIN_PAGE_APP",
+        Platform::Instagram => "POSTD_INSTAGRAM_APP",
     }
 }
 
@@ -56,6 +60,17 @@ pub const fn hosts(platform: Platform) -> &'static [&'static str] {
         Platform::Facebook => &[FACEBOOK_GRAPH_URL, FACEBOOK_DIALOG_URL],
         Platform::Mailchimp => &[MAILCHIMP_LOGIN_URL, MAILCHIMP_API_URL],
         Platform::Tiktok => &[TIKTOK_API_URL, TIKTOK_LOGIN_URL],
+        Platform::Gbp => {
+            &[GBP_LOGIN_URL, GBP_TOKEN_URL, GBP_ACCOUNTS_URL, GBP_LOCATIONS_URL, GBP_POSTS_URL, GBP_KEYS_URL]
+        }
+        Platform::Linkedin | Platform::LinkedinPage => &[LINKEDIN_API_URL, LINKEDIN_OAUTH_URL],
+        Platform::Instagram => &[
+            INSTAGRAM_FACEBOOK_GRAPH_URL,
+            INSTAGRAM_FACEBOOK_DIALOG_URL,
+            INSTAGRAM_GRAPH_URL,
+            INSTAGRAM_LOGIN_URL,
+            INSTAGRAM_TOKEN_URL,
+        ],
     }
 }
 
@@ -87,6 +102,30 @@ pub const MAILCHIMP_API_URL: &str = "POSTD_MAILCHIMP_API_URL";
 /// Replaces how many seconds after an unknown outcome a campaign's status can be trusted.
 pub const MAILCHIMP_SETTLE_SECONDS: &str = "POSTD_MAILCHIMP_SETTLE_SECONDS";
 
+/// Which login Instagram accounts are connected with: `facebook` or `instagram`; `facebook` when absent.
+pub const INSTAGRAM_LOGIN: &str = "POSTD_INSTAGRAM_LOGIN";
+
+/// Replaces `https://graph.facebook.com` for Instagram accounts that are connected through Facebook.
+pub const INSTAGRAM_FACEBOOK_GRAPH_URL: &str = "POSTD_INSTAGRAM_FACEBOOK_GRAPH_URL";
+
+/// Replaces `https://www.facebook.com`, where Instagram accounts are connected through Facebook.
+pub const INSTAGRAM_FACEBOOK_DIALOG_URL: &str = "POSTD_INSTAGRAM_FACEBOOK_DIALOG_URL";
+
+/// Replaces `https://graph.instagram.com`.
+pub const INSTAGRAM_GRAPH_URL: &str = "POSTD_INSTAGRAM_GRAPH_URL";
+
+/// Replaces `https://www.instagram.com`, where the consent page of Instagram Login lives.
+pub const INSTAGRAM_LOGIN_URL: &str = "POSTD_INSTAGRAM_LOGIN_URL";
+
+/// Replaces `https://api.instagram.com`, where Instagram Login exchanges codes.
+pub const INSTAGRAM_TOKEN_URL: &str = "POSTD_INSTAGRAM_TOKEN_URL";
+
+/// Replaces the version of the Graph API for Instagram, such as `v26.0`.
+pub const INSTAGRAM_GRAPH_VERSION: &str = "POSTD_INSTAGRAM_GRAPH_VERSION";
+
+/// Replaces how many seconds after an unknown outcome the word of a container can be trusted.
+pub const INSTAGRAM_SETTLE_SECONDS: &str = "POSTD_INSTAGRAM_SETTLE_SECONDS";
+
 /// Replaces `https://open.tiktokapis.com`: a simulator or a recording proxy in the local cloud.
 pub const TIKTOK_API_URL: &str = "POSTD_TIKTOK_API_URL";
 
@@ -98,6 +137,42 @@ pub const TIKTOK_PKCE: &str = "POSTD_TIKTOK_PKCE";
 
 /// Replaces how many seconds after an unknown outcome TikTok is asked about it.
 pub const TIKTOK_SETTLE_SECONDS: &str = "POSTD_TIKTOK_SETTLE_SECONDS";
+
+/// Replaces `https://accounts.google.com`, where the consent page is.
+pub const GBP_LOGIN_URL: &str = "POSTD_GBP_LOGIN_URL";
+
+/// Replaces `https://oauth2.googleapis.com`, where codes and tokens are exchanged and grants given back.
+pub const GBP_TOKEN_URL: &str = "POSTD_GBP_TOKEN_URL";
+
+/// Replaces `https://mybusinessaccountmanagement.googleapis.com`, which lists accounts.
+pub const GBP_ACCOUNTS_URL: &str = "POSTD_GBP_ACCOUNTS_URL";
+
+/// Replaces `https://mybusinessbusinessinformation.googleapis.com`, which lists locations.
+pub const GBP_LOCATIONS_URL: &str = "POSTD_GBP_LOCATIONS_URL";
+
+/// Replaces `https://mybusiness.googleapis.com`, which posts.
+pub const GBP_POSTS_URL: &str = "POSTD_GBP_POSTS_URL";
+
+/// Replaces `https://www.googleapis.com`, where the keys are that Google signs with.
+pub const GBP_KEYS_URL: &str = "POSTD_GBP_KEYS_URL";
+
+/// Replaces how many seconds after an unknown outcome a location's list of posts can be trusted.
+pub const GBP_SETTLE_SECONDS: &str = "POSTD_GBP_SETTLE_SECONDS";
+
+/// The e-mail address of the service account that Pub/Sub pushes notifications with; without it none is taken.
+pub const GBP_PUSH_ACCOUNT: &str = "POSTD_GBP_PUSH_ACCOUNT";
+
+/// Replaces `https://api.linkedin.com`, for members and Pages alike.
+pub const LINKEDIN_API_URL: &str = "POSTD_LINKEDIN_API_URL";
+
+/// Replaces `https://www.linkedin.com`, where the consent dialog and the exchange of codes are.
+pub const LINKEDIN_OAUTH_URL: &str = "POSTD_LINKEDIN_OAUTH_URL";
+
+/// Replaces the version of LinkedIn's API, such as `202609`.
+pub const LINKEDIN_VERSION: &str = "POSTD_LINKEDIN_VERSION";
+
+/// Replaces how many seconds after an unknown outcome the listing of a Page's posts can be trusted.
+pub const LINKEDIN_SETTLE_SECONDS: &str = "POSTD_LINKEDIN_SETTLE_SECONDS";
 
 /// Hosts of this machine that addresses of callers may lead to in the local cloud, and nowhere else: `127.0.0.1:8081`, with
 /// commas between them.

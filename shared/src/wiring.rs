@@ -106,9 +106,18 @@ impl Base {
 
     fn connectors(&self, platforms: &Platforms) -> Connectors {
         let facebook = &platforms.settings.facebook;
-        if facebook.version_has_ended(self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date()) {
+        let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
+        if facebook.version_has_ended(today) {
             // Meta does not refuse an ended version, it answers with another: nobody else would ever notice.
             tracing::error!(version = facebook.version(), "this version of the Graph API has ended");
+        }
+        let linkedin = &platforms.settings.linkedin;
+        if linkedin.version_ends_soon(today) {
+            // LinkedIn refuses every call with an ended version, and tells by mail only.
+            tracing::error!(
+                version = linkedin.version(),
+                "this version of LinkedIn's API ends within 60 days or has ended"
+            );
         }
         Connectors::new(platforms.settings.clone()).reaching(Self::reach(platforms))
     }

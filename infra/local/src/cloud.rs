@@ -370,6 +370,8 @@ fn environment(options: &Options, emulators: &Emulators, simulator: &Simulator) 
             environment.entry((*host).to_owned()).or_insert_with(|| simulator.url_of(platform.name()));
         }
     }
+    let push_account = shared::variables::GBP_PUSH_ACCOUNT.to_owned();
+    environment.entry(push_account).or_insert_with(|| simulator::gbp::PUSH_ACCOUNT.to_owned());
     let own = simulator.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
     environment.entry(shared::variables::LOCAL_HOSTS.to_owned()).or_insert(own);
     environment

@@ -68,6 +68,10 @@ pub(crate) fn secret_of(platform: Platform) -> &'static str {
         Platform::Facebook => "FacebookApp",
         Platform::Mailchimp => "MailchimpApp",
         Platform::Tiktok => "TiktokApp",
+        Platform::Gbp => "GbpApp",
+        Platform::Linkedin => "LinkedinApp",
+        Platform::LinkedinPage => "LinkedinPageApp",
+        Platform::Instagram => "InstagramApp",
     }
 }
 

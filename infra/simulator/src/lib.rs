@@ -7,8 +7,11 @@ mod clock;
 mod consent;
 pub mod facebook;
 mod faults;
+pub mod gbp;
 mod html;
 mod ids;
+pub mod instagram;
+pub mod linkedin;
 mod log;
 pub mod mailchimp;
 mod multipart;
@@ -34,6 +37,9 @@ pub use tap::{Seen, Tap};
 use bytes::Bytes;
 use call::Call;
 use facebook::Facebook;
+use gbp::Gbp;
+use instagram::Instagram;
+use linkedin::Linkedin;
 use mailchimp::Mailchimp;
 use platforms::{Name, Platforms};
 use std::net::SocketAddr;
@@ -148,6 +154,24 @@ impl Simulator {
         &self.platforms.tiktok
     }
 
+    /// The simulated Google Business Profile.
+    #[must_use]
+    pub fn gbp(&self) -> &Gbp {
+        &self.platforms.gbp
+    }
+
+    /// The simulated LinkedIn.
+    #[must_use]
+    pub fn linkedin(&self) -> &Linkedin {
+        &self.platforms.linkedin
+    }
+
+    /// The simulated Instagram.
+    #[must_use]
+    pub fn instagram(&self) -> &Instagram {
+        &self.platforms.instagram
+    }
+
     /// Stops it and waits until its port is free. Open connections are closed.
     pub async fn stop(mut self) {
         for task in std::mem::take(&mut self.tasks) {
@@ -187,6 +211,24 @@ impl InProcess {
     #[must_use]
     pub fn tiktok(&self) -> &Tiktok {
         &self.platforms.tiktok
+    }
+
+    /// The simulated Google Business Profile.
+    #[must_use]
+    pub fn gbp(&self) -> &Gbp {
+        &self.platforms.gbp
+    }
+
+    /// The simulated LinkedIn.
+    #[must_use]
+    pub fn linkedin(&self) -> &Linkedin {
+        &self.platforms.linkedin
+    }
+
+    /// The simulated Instagram.
+    #[must_use]
+    pub fn instagram(&self) -> &Instagram {
+        &self.platforms.instagram
     }
 
     /// Answers a request; none where a fault severs the connection before the answer is whole.

@@ -89,6 +89,12 @@ fn greeting(simulator: &Simulator) -> String {
         "Simulated TikTok at {tiktok}\n  control      {tiktok}/_simulator/state\n  client key   {}\n  secret       {}\n",
         app.id, app.secret
     );
+    let (gbp, app) = (simulator.url_of("gbp"), simulator::gbp::APP);
+    let _ = write!(
+        text,
+        "Simulated Google Business Profile at {gbp}\n  control      {gbp}/_simulator/state\n  app id       {}\n  app secret   {}\n  audience     {}\n",
+        app.id, app.secret, app.verify_token
+    );
     text.push_str("Ctrl-C ends it.\n");
     text
 }

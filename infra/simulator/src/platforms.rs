@@ -4,7 +4,10 @@ use crate::App;
 use crate::body::Severed;
 use crate::call::Call;
 use crate::facebook::{self, Facebook};
+use crate::gbp::{self, Gbp};
 use crate::html;
+use crate::instagram::{self, Instagram};
+use crate::linkedin::{self, Linkedin};
 use crate::mailchimp::{self, Mailchimp};
 use crate::options::Options;
 use crate::outbox;
@@ -22,6 +25,9 @@ pub(crate) struct Platforms {
     pub(crate) facebook: Facebook,
     pub(crate) mailchimp: Mailchimp,
     pub(crate) tiktok: Tiktok,
+    pub(crate) gbp: Gbp,
+    pub(crate) linkedin: Linkedin,
+    pub(crate) instagram: Instagram,
     /// Sees every call that comes over a socket.
     tap: Arc<OnceLock<Tap>>,
 }
@@ -33,6 +39,9 @@ impl Platforms {
             facebook: Facebook::new(options.clone(), base.to_owned()),
             mailchimp: Mailchimp::new(options.clone(), format!("{base}/{}", Name::Mailchimp.text())),
             tiktok: Tiktok::new(options.clone(), format!("{base}/{}", Name::Tiktok.text())),
+            gbp: Gbp::new(options.clone(), format!("{base}/{}", Name::Gbp.text())),
+            linkedin: Linkedin::new(options.clone(), format!("{base}/{}", Name::Linkedin.text())),
+            instagram: Instagram::new(options.clone(), format!("{base}/{}", Name::Instagram.text())),
             tap: Arc::default(),
         }
     }
@@ -53,6 +62,9 @@ impl Platforms {
             tokio::spawn(outbox::deliver(self.facebook.clone())),
             tokio::spawn(outbox::deliver(self.mailchimp.clone())),
             tokio::spawn(outbox::deliver(self.tiktok.clone())),
+            tokio::spawn(outbox::deliver(self.gbp.clone())),
+            tokio::spawn(outbox::deliver(self.linkedin.clone())),
+            tokio::spawn(outbox::deliver(self.instagram.clone())),
         ]
     }
 
@@ -65,6 +77,9 @@ impl Platforms {
             Some(Name::Facebook) | None => self.facebook.serve(&call).await,
             Some(Name::Mailchimp) => self.mailchimp.serve(&call).await,
             Some(Name::Tiktok) => self.tiktok.serve(&call).await,
+            Some(Name::Gbp) => self.gbp.serve(&call).await,
+            Some(Name::Linkedin | Name::LinkedinPage) => self.linkedin.serve(&call).await,
+            Some(Name::Instagram) => self.instagram.serve(&call).await,
         }
     }
 }
@@ -75,16 +90,26 @@ pub(crate) enum Name {
     Facebook,
     Mailchimp,
     Tiktok,
+    Gbp,
+    Linkedin,
+    /// The same LinkedIn, under the name that its app for Pages has.
+    LinkedinPage,
+    Instagram,
 }
 
 impl Name {
-    const ALL: [Self; 3] = [Self::Facebook, Self::Mailchimp, Self::Tiktok];
+    const ALL: [Self; 7] =
+        [Self::Facebook, Self::Mailchimp, Self::Tiktok, Self::Gbp, Self::Linkedin, Self::LinkedinPage, Self::Instagram];
 
     pub(crate) const fn text(self) -> &'static str {
         match self {
             Self::Facebook => "facebook",
             Self::Mailchimp => "mailchimp",
             Self::Tiktok => "tiktok",
+            Self::Gbp => "gbp",
+            Self::Linkedin => "linkedin",
+            Self::LinkedinPage => "linkedin_page",
+            Self::Instagram => "instagram",
         }
     }
 
@@ -94,6 +119,10 @@ impl Name {
             Self::Facebook => facebook::APP,
             Self::Mailchimp => mailchimp::APP,
             Self::Tiktok => tiktok::APP,
+            Self::Gbp => gbp::APP,
+            Self::Linkedin => linkedin::MEMBER_APP,
+            Self::LinkedinPage => linkedin::PAGE_APP,
+            Self::Instagram => instagram::APP,
         }
     }
 

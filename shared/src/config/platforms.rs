@@ -2,7 +2,10 @@
 
 use super::{Environment, Reader, Section};
 use crate::{
-    connector::settings::{FacebookSettings, HostPolicy, MailchimpSettings, Settings, SettingsError, TiktokSettings},
+    connector::settings::{
+        FacebookSettings, GbpSettings, HostPolicy, InstagramSettings, LinkedinSettings, MailchimpSettings, Settings,
+        SettingsError, TiktokSettings,
+    },
     reach::LocalHosts,
     variables,
 };
@@ -25,6 +28,9 @@ impl Section for Platforms {
         facebook(reader, hosts, &mut settings.facebook);
         mailchimp(reader, hosts, &mut settings.mailchimp);
         tiktok(reader, hosts, &mut settings.tiktok);
+        gbp(reader, hosts, &mut settings.gbp);
+        linkedin(reader, hosts, &mut settings.linkedin);
+        instagram(reader, hosts, &mut settings.instagram);
         let local_hosts = reader.optional(variables::LOCAL_HOSTS, |value| match hosts {
             HostPolicy::StandIn => value.parse(),
             HostPolicy::PlatformOnly => Err("for the local cloud only"),
@@ -51,6 +57,35 @@ fn tiktok(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut TiktokSetti
     reader.apply(variables::TIKTOK_LOGIN_URL, |value| settings.set_login_url(value, hosts));
     reader.apply(variables::TIKTOK_PKCE, |value| settings.set_pkce(value));
     reader.apply_seconds(variables::TIKTOK_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
+}
+
+fn gbp(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut GbpSettings) {
+    reader.apply(variables::GBP_LOGIN_URL, |value| settings.set_login_url(value, hosts));
+    reader.apply(variables::GBP_TOKEN_URL, |value| settings.set_token_url(value, hosts));
+    reader.apply(variables::GBP_ACCOUNTS_URL, |value| settings.set_accounts_url(value, hosts));
+    reader.apply(variables::GBP_LOCATIONS_URL, |value| settings.set_locations_url(value, hosts));
+    reader.apply(variables::GBP_POSTS_URL, |value| settings.set_posts_url(value, hosts));
+    reader.apply(variables::GBP_KEYS_URL, |value| settings.set_keys_url(value, hosts));
+    reader.apply_seconds(variables::GBP_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
+    reader.apply(variables::GBP_PUSH_ACCOUNT, |value| settings.set_push_account(value));
+}
+
+fn linkedin(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut LinkedinSettings) {
+    reader.apply(variables::LINKEDIN_API_URL, |value| settings.set_api_url(value, hosts));
+    reader.apply(variables::LINKEDIN_OAUTH_URL, |value| settings.set_oauth_url(value, hosts));
+    reader.apply(variables::LINKEDIN_VERSION, |value| settings.set_version(value));
+    reader.apply_seconds(variables::LINKEDIN_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
+}
+
+fn instagram(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut InstagramSettings) {
+    reader.apply(variables::INSTAGRAM_LOGIN, |value| settings.set_login(value));
+    reader.apply(variables::INSTAGRAM_FACEBOOK_GRAPH_URL, |value| settings.set_facebook_graph_url(value, hosts));
+    reader.apply(variables::INSTAGRAM_FACEBOOK_DIALOG_URL, |value| settings.set_facebook_dialog_url(value, hosts));
+    reader.apply(variables::INSTAGRAM_GRAPH_URL, |value| settings.set_graph_url(value, hosts));
+    reader.apply(variables::INSTAGRAM_LOGIN_URL, |value| settings.set_login_url(value, hosts));
+    reader.apply(variables::INSTAGRAM_TOKEN_URL, |value| settings.set_token_url(value, hosts));
+    reader.apply(variables::INSTAGRAM_GRAPH_VERSION, |value| settings.set_version(value));
+    reader.apply_seconds(variables::INSTAGRAM_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
 }
 
 impl Reader<'_> {

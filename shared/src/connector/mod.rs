@@ -15,7 +15,11 @@ mod compliance;
 pub mod driver;
 mod error;
 pub mod facebook;
+pub mod gbp;
+pub mod instagram;
+pub mod linkedin;
 pub mod mailchimp;
+mod meta;
 pub mod oauth2;
 mod retry_after;
 pub mod settings;
@@ -417,6 +421,13 @@ pub trait Connector: Send + Sync {
         checkpoint: &Checkpoint,
         answer: Option<&Answer>,
     ) -> Result<Next, ConnectorError>;
+
+    /// Whether a publish that was proved absent goes on from its checkpoint. It does where the platform publishes what was
+    /// prepared once only: whatever becomes of the first call in the end, it and the next cannot both make a post. Otherwise the
+    /// publish begins anew.
+    fn goes_on_after_absence(&self) -> bool {
+        false
+    }
 
     /// How long after an unknown outcome the platform's listing can be trusted.
     fn settle_time(&self) -> SignedDuration;

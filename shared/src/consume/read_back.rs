@@ -66,7 +66,7 @@ impl Consumer {
             Word::Absent if target.attempts >= backoff::ATTEMPTS => {
                 Settlement::Failed(target.reason.clone().unwrap_or_else(absent))
             }
-            Word::Absent => Settlement::Queued { reason: absent() },
+            Word::Absent => Settlement::Queued { reason: absent(), goes_on: connector.goes_on_after_absence() },
             Word::Refused(reason) => Settlement::Failed(reason),
             Word::Undecided(reason) => Settlement::NeedsReview(reason),
             Word::NoAnswer(failure) => self.unanswered(work, &inquiry, &failure, &keys).await?,

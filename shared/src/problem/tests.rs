@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 40] = [
+const FAMILIES: [&str; 43] = [
     "app",
     "attempts",
     "body",
@@ -21,9 +21,12 @@ const FAMILIES: [&str; 40] = [
     "end_user",
     "facebook",
     "filter",
+    "gbp",
     "header",
     "idempotency",
+    "instagram",
     "key",
+    "linkedin",
     "mailchimp",
     "media",
     "not_after",

@@ -106,7 +106,17 @@ pub(super) fn session(state_hash: &str) -> String {
 
 /// Where the connections stand that may publish to one place at a platform.
 pub(super) fn destination(platform: Platform, destination: &str) -> String {
-    format!("DEST#{platform}#{destination}")
+    let place = match platform {
+        Platform::Facebook
+        | Platform::Mailchimp
+        | Platform::Tiktok
+        | Platform::Linkedin
+        | Platform::LinkedinPage
+        | Platform::Instagram => destination,
+        // `accounts/1/locations/2`: events name the location by whichever of its accounts wants to hear of it, or by none.
+        Platform::Gbp => destination.find("locations/").and_then(|at| destination.get(at..)).unwrap_or(destination),
+    };
+    format!("DEST#{platform}#{place}")
 }
 
 pub(super) fn hook(platform: Platform, day: &str) -> String {
@@ -205,4 +215,26 @@ pub(super) fn held(tenant: Tenant, connection: ConnectionId) -> String {
 
 pub(super) fn troubled_connections(tenant: Tenant) -> String {
     format!("T#{}#connections", tenant.id())
+}
+
+#[cfg(test)]
+mod tests {
+    use rstest::rstest;
+
+    use super::*;
+
+    #[rstest]
+    #[case(Platform::Gbp, "accounts/1/locations/2", "DEST#gbp#locations/2")]
+    #[case(Platform::Gbp, "accounts/3/locations/2", "DEST#gbp#locations/2")]
+    #[case(Platform::Gbp, "locations/2", "DEST#gbp#locations/2")]
+    #[case(Platform::Gbp, "117000000000000000001", "DEST#gbp#117000000000000000001")]
+    #[case(Platform::Facebook, "1", "DEST#facebook#1")]
+    #[case(Platform::Facebook, "locations/2", "DEST#facebook#locations/2")]
+    fn a_place_is_found_by_every_name_that_events_have_for_it(
+        #[case] platform: Platform,
+        #[case] name: &str,
+        #[case] expected: &str,
+    ) {
+        assert_eq!(destination(platform, name), expected);
+    }
 }

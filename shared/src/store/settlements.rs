@@ -210,9 +210,12 @@ fn change(tenant: Tenant, claimed: &Target, settlement: &Settlement, now: Timest
         Settlement::Retrying { .. } if Defect::ForgetsAnsweredPublishes.is_present() => {
             change.remove(&["intent", "checkpoint"]);
         }
-        // What was prepared is still there: the next attempt goes on from it.
-        Settlement::Retrying { .. } => change.remove(&["intent"]),
-        Settlement::Expired(_) | Settlement::Queued { .. } => change.remove(&["intent", "checkpoint"]),
+        // What was prepared is still there: the next attempt goes on from it. What can be published once only is published
+        // by no other than itself.
+        Settlement::Retrying { .. } | Settlement::Queued { goes_on: true, .. } => change.remove(&["intent"]),
+        Settlement::Expired(_) | Settlement::Queued { goes_on: false, .. } => {
+            change.remove(&["intent", "checkpoint"]);
+        }
         // From here on only the platform's own word counts, or a person's.
         Settlement::Unknown { .. } | Settlement::NeedsReview(_) if claimed.publish_answered() => {
             change.remove(&["intent.answered"]);

@@ -65,6 +65,11 @@ impl Receiver {
             },
         };
         match answer {
+            // LinkedIn proves us by an object, and wants it called one.
+            Some(challenge) if challenge.starts_with('{') => {
+                let headers = vec![("content-type", "application/json".into())];
+                Ok(Response { headers, ..Response::text(200, challenge) })
+            }
             Some(challenge) => Ok(Response::text(200, challenge)),
             None => Err(Problem::new(Code::HandshakeRefused, "The verify token is not the one of this app.")),
         }

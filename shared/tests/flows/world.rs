@@ -19,7 +19,7 @@ use shared::{
     connect::{ConnectFlow, ReturnUrls},
     connector::{
         Body, Connector, Request as Call,
-        settings::{HostPolicy, Settings},
+        settings::{HostPolicy, InstagramSettings, Settings},
         transport::{HttpTransport, Transport},
     },
     connectors::Connectors,
@@ -83,6 +83,18 @@ impl World {
 
     /// A world whose platform is another than the simulated one.
     pub(crate) async fn start_with(stand_in: Option<(Arc<dyn Connector>, Arc<dyn Transport>)>) -> Self {
+        Self::build(stand_in, |_| {}).await
+    }
+
+    /// A world whose platforms are spoken to with other settings than the usual ones.
+    pub(crate) async fn start_set(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::build(None, change).await
+    }
+
+    async fn build(
+        stand_in: Option<(Arc<dyn Connector>, Arc<dyn Transport>)>,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let start: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         let clock = ManualClock::at(start);
         let simulator_clock = simulator::ManualClock::new(start);
@@ -102,7 +114,9 @@ impl World {
             // The simulator has files as well.
             let reach = Reach::with_local_hosts(simulator.address().to_string().parse().unwrap());
             let transport = HttpTransport::new(HostPolicy::StandIn).reaching(reach.clone());
-            (Connectors::new(settings(&simulator)).reaching(reach), Arc::new(transport))
+            let mut settings = settings(&simulator);
+            change(&mut settings);
+            (Connectors::new(settings).reaching(reach), Arc::new(transport))
         };
         let parts = Parts { clock: Arc::new(clock.clone()), connectors, transport, clients, resources };
         let store = parts.store();
@@ -482,6 +496,27 @@ pub(crate) fn settings(simulator: &Simulator) -> Settings {
     let tiktok = simulator.url_of("tiktok");
     settings.tiktok.set_api_url(&tiktok, HostPolicy::StandIn).unwrap();
     settings.tiktok.set_login_url(&tiktok, HostPolicy::StandIn).unwrap();
+    let gbp = simulator.url_of("gbp");
+    settings.gbp.set_login_url(&gbp, HostPolicy::StandIn).unwrap();
+    settings.gbp.set_token_url(&gbp, HostPolicy::StandIn).unwrap();
+    settings.gbp.set_accounts_url(&gbp, HostPolicy::StandIn).unwrap();
+    settings.gbp.set_locations_url(&gbp, HostPolicy::StandIn).unwrap();
+    settings.gbp.set_posts_url(&gbp, HostPolicy::StandIn).unwrap();
+    settings.gbp.set_keys_url(&gbp, HostPolicy::StandIn).unwrap();
+    settings.gbp.set_push_account(simulator::gbp::PUSH_ACCOUNT).unwrap();
+    let linkedin = simulator.url_of("linkedin");
+    settings.linkedin.set_api_url(&linkedin, HostPolicy::StandIn).unwrap();
+    settings.linkedin.set_oauth_url(&linkedin, HostPolicy::StandIn).unwrap();
+    let instagram = simulator.url_of("instagram");
+    for set in [
+        InstagramSettings::set_facebook_graph_url,
+        InstagramSettings::set_facebook_dialog_url,
+        InstagramSettings::set_graph_url,
+        InstagramSettings::set_login_url,
+        InstagramSettings::set_token_url,
+    ] {
+        set(&mut settings.instagram, &instagram, HostPolicy::StandIn).unwrap();
+    }
     settings
 }
 

@@ -3,73 +3,24 @@
 //! The texts inside an error are never read: they change, and they are translated. Whoever adds a line writes down
 //! whether the refusal is known to come before any effect; when that is not known it is `Ambiguous`.
 
-use serde_json::Value;
-
-use super::{meta_id, usage};
-use crate::{
-    connector::{Act, Answer, ConnectorError, Refusal, retry_after::retry_after},
-    defect::Defect,
+use crate::connector::{
+    Act,
+    meta::errors::{APP_UNKNOWN, Errors, Meaning, dead, failed, misconfigured, never, perhaps_out, throttled},
 };
-
-/// What a (code, subcode) stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Meaning {
-    kind: Kind,
-    code: &'static str,
-    message: &'static str,
-    act: Act,
-}
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Kind {
-    /// The token or the permission is gone.
-    Dead,
-    /// Too many calls; not carried out.
-    Throttled,
-    /// The platform failed; a publish may have been carried out.
-    Failed,
-    /// Will never be taken.
-    Never,
-    /// A refusal after which the post may be out.
-    PerhapsOut,
-    /// Our app is not what we think it is.
-    Misconfigured,
-}
-
-const fn dead(code: &'static str, message: &'static str) -> Meaning {
-    Meaning { kind: Kind::Dead, code, message, act: Act::EndUser }
-}
-
-const fn throttled(code: &'static str, message: &'static str) -> Meaning {
-    Meaning { kind: Kind::Throttled, code, message, act: Act::Nobody }
-}
-
-const fn failed(code: &'static str, message: &'static str) -> Meaning {
-    Meaning { kind: Kind::Failed, code, message, act: Act::Nobody }
-}
-
-const fn never(code: &'static str, act: Act, message: &'static str) -> Meaning {
-    Meaning { kind: Kind::Never, code, message, act }
-}
-
-const fn perhaps_out(code: &'static str, act: Act, message: &'static str) -> Meaning {
-    Meaning { kind: Kind::PerhapsOut, code, message, act }
-}
-
-const fn misconfigured(code: &'static str, message: &'static str) -> Meaning {
-    Meaning { kind: Kind::Misconfigured, code, message, act: Act::Operator }
-}
-
-/// The code of an app that Facebook does not know.
-const APP_UNKNOWN: i64 = 101;
 
 const UNKNOWN: Meaning =
     perhaps_out("facebook.error.unknown", Act::Operator, "Facebook refused with a code that postd does not know.");
 
-/// The whole table: the subcode decides where it is known, else the code, else nobody knows.
-fn meaning(code: i64, subcode: Option<i64>) -> Meaning {
-    subcode.and_then(|subcode| by_subcode(code, subcode)).or_else(|| by_code(code)).unwrap_or(UNKNOWN)
-}
+/// What the codes mean on Facebook Pages.
+pub(super) static ERRORS: Errors = Errors {
+    by_subcode,
+    by_code,
+    unknown: UNKNOWN,
+    token_invalid: dead("facebook.token.invalid", "The connection is no longer valid; connect again."),
+    too_many: throttled("facebook.rate.status", "Too many calls."),
+    unavailable: failed("facebook.service.unavailable", "Facebook failed or is not available."),
+    other_app: never("facebook.token.other_app", Act::Operator, "The token was issued to another app."),
+};
 
 fn by_subcode(code: i64, subcode: i64) -> Option<Meaning> {
     use Act::{Caller, EndUser, Nobody};
@@ -134,80 +85,6 @@ fn by_code(code: i64) -> Option<Meaning> {
         1_609_008 => never("facebook.link.own_site", Caller, "A link to Facebook itself cannot be posted."),
         _ => return None,
     })
-}
-
-/// What an error envelope means.
-pub(super) fn envelope(envelope: &Value, answer: &Answer) -> ConnectorError {
-    let number = |name: &str| match envelope.get(name) {
-        Some(Value::String(text)) => text.parse().ok(),
-        Some(value) => value.as_i64(),
-        None => None,
-    };
-    let Some(code) = number("code") else {
-        return ConnectorError::Unreadable { what: "a `code` in the error" };
-    };
-    let subcode = number("error_subcode").filter(|subcode| *subcode != 0);
-    let is_transient = envelope.get("is_transient").and_then(Value::as_bool) == Some(true);
-    // A wrong `appsecret_proof` has no code of its own: code 100 is a caller's mistake everywhere else.
-    let is_bad_proof =
-        (code, subcode) == (100, None) && envelope.get("type").and_then(Value::as_str) == Some("GraphMethodException");
-    let mut meaning = meaning(if is_bad_proof { APP_UNKNOWN } else { code }, subcode);
-    // A failing server's word that something will never be taken is not trusted; neither is a refusal that calls itself
-    // transient.
-    if (is_transient || answer.status.is_server_error()) && matches!(meaning.kind, Kind::Never | Kind::PerhapsOut) {
-        meaning.kind = Kind::Failed;
-    }
-    let platform_code = match subcode {
-        Some(subcode) => format!("{code}/{subcode}"),
-        None => code.to_string(),
-    };
-    error(meaning, Some(platform_code), meta_id(envelope.get("fbtrace_id")), answer)
-}
-
-/// What a status means where there is no envelope: a proxy's or a dying server's answer.
-pub(super) fn status_alone(answer: &Answer) -> ConnectorError {
-    let meaning = match answer.status.as_u16() {
-        401 => dead("facebook.token.invalid", "The connection is no longer valid; connect again."),
-        429 => throttled("facebook.rate.status", "Too many calls."),
-        408 | 500..=599 => failed("facebook.service.unavailable", "Facebook failed or is not available."),
-        _ => return ConnectorError::Unreadable { what: "an error in its documented form" },
-    };
-    error(meaning, Some(format!("http {}", answer.status.as_u16())), None, answer)
-}
-
-/// What a dead token's own report means (`debug_token` answers 200 and carries the code inside).
-pub(super) fn token_report(code: i64, subcode: Option<i64>) -> ConnectorError {
-    let meaning = match meaning(code, subcode) {
-        meaning if meaning.kind == Kind::Dead => meaning,
-        _ => dead("facebook.token.invalid", "The connection is no longer valid; connect again."),
-    };
-    let platform_code = match subcode {
-        Some(subcode) => format!("{code}/{subcode}"),
-        None => code.to_string(),
-    };
-    ConnectorError::Unauthorized(refusal(meaning, Some(platform_code), None))
-}
-
-fn error(meaning: Meaning, platform_code: Option<String>, trace_id: Option<String>, answer: &Answer) -> ConnectorError {
-    let mut refusal = refusal(meaning, platform_code, trace_id);
-    if Defect::QuotesPlatforms.is_present() {
-        refusal.message = String::from_utf8_lossy(&answer.body).into_owned();
-    }
-    match meaning.kind {
-        Kind::Dead => ConnectorError::Unauthorized(refusal),
-        Kind::Throttled => {
-            let asked = usage::wait(&answer.headers).max(retry_after(&answer.headers));
-            ConnectorError::RateLimited { refusal, retry_after: asked }
-        }
-        Kind::Failed => ConnectorError::Unavailable(refusal),
-        Kind::Never => ConnectorError::Rejected(refusal),
-        Kind::PerhapsOut => ConnectorError::Ambiguous(refusal),
-        Kind::Misconfigured => ConnectorError::Operator(refusal),
-    }
-}
-
-fn refusal(meaning: Meaning, platform_code: Option<String>, trace_id: Option<String>) -> Refusal {
-    Refusal { code: meaning.code.into(), message: meaning.message.into(), platform_code, trace_id, act: meaning.act }
 }
 
 #[cfg(test)]

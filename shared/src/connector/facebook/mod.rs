@@ -4,13 +4,18 @@
 //! idempotency key: what a lost answer hides is found again by [`read_back`](Connector::read_back).
 
 use jiff::SignedDuration;
-use serde_json::Value;
 use url::Url;
 
 use super::{
     Analytics, Answer, AuthorizeRequest, Checkpoint, CodeGrant, Connector, ConnectorError, Destination, Finding,
     Fingerprint, Flow, Grant, Health, Next, Prepared, ReadBack, Request, SignedRequest, SignedRequestError, TokenSet,
-    WebhookDelivery, WebhookEvent, settings::FacebookSettings,
+    WebhookDelivery, WebhookEvent,
+    meta::{
+        debug_token::{Asked, HealthFlow},
+        insights::AnalyticsFlow,
+        sign, signed_request, usage,
+    },
+    settings::FacebookSettings,
 };
 use crate::{
     content::Content,
@@ -20,17 +25,12 @@ use crate::{
 };
 
 mod accounts;
-mod analytics;
 mod classify;
-mod debug_token;
 mod graph;
 mod manage;
 mod oauth;
 mod publish;
 mod read_back;
-mod sign;
-mod signed_request;
-mod usage;
 mod webhook;
 
 /// Facebook Pages.
@@ -99,6 +99,11 @@ impl Connector for Facebook {
         publish::step(&self.settings, post, checkpoint, answer)
     }
 
+    /// Photos that were staged are posted once only.
+    fn goes_on_after_absence(&self) -> bool {
+        true
+    }
+
     fn settle_time(&self) -> SignedDuration {
         self.settings.settle_time
     }
@@ -112,11 +117,12 @@ impl Connector for Facebook {
     }
 
     fn post_analytics(&self, remote_id: &str) -> Result<Box<dyn Flow<Analytics>>, ConnectorError> {
-        Ok(Box::new(analytics::AnalyticsFlow::new(self.settings.clone(), remote_id.into())))
+        let edge = graph::edge(&self.settings, &[remote_id, "insights"]);
+        Ok(Box::new(AnalyticsFlow::new(edge, self.settings.metrics.clone(), &classify::ERRORS)))
     }
 
     fn health_check(&self, app: &AppCredentials, tokens: &TokenSet, needed: &[String]) -> Box<dyn Flow<Health>> {
-        Box::new(debug_token::HealthFlow::new(&self.settings, app, &tokens.access, needed))
+        Box::new(HealthFlow::new(asked(&self.settings), app, &tokens.access, needed))
     }
 
     fn sign(&self, request: &mut Request, token: &AccessToken, app: &AppCredentials) {
@@ -144,13 +150,15 @@ impl Connector for Facebook {
     }
 }
 
-/// Meta's trace id: letters, digits, `_` and `-` only, for a log line that cannot be forged through it.
-fn meta_id(value: Option<&Value>) -> Option<String> {
-    let text = value?.as_str()?;
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
-    ((1..=64).contains(&text.len()) && text.bytes().all(is_plain)).then(|| text.into())
+fn asked(settings: &FacebookSettings) -> Asked {
+    let edge = graph::edge(settings, &["debug_token"]);
+    Asked { edge, errors: &classify::ERRORS, ticked_for: "pages_manage_posts" }
 }
 
+#[cfg(test)]
+mod figures;
+#[cfg(test)]
+mod introspected;
 #[cfg(test)]
 mod recorded;
 #[cfg(test)]

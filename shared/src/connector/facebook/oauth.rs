@@ -3,11 +3,16 @@
 use http::Method;
 use url::Url;
 
-use super::{accounts, accounts::Listing, debug_token, debug_token::Introspection, graph, sign};
+use super::{accounts, accounts::Listing, asked, graph};
 use crate::{
     connector::{
         Act, Answer, Authentication, AuthorizeRequest, CodeGrant, ConnectorError, Destination, Flow, Grant, Refusal,
-        Request, Step, TokenSet, settings::FacebookSettings,
+        Request, Step, TokenSet,
+        meta::{
+            debug_token::{self, Introspection},
+            sign,
+        },
+        settings::FacebookSettings,
     },
     secret::{AccessToken, AppCredentials},
 };
@@ -71,7 +76,7 @@ impl AuthenticateFlow {
         mut destinations: Vec<Destination>,
     ) -> Result<Grant, ConnectorError> {
         let account = about.user_id.clone().ok_or(ConnectorError::Unreadable { what: "the person's id" })?;
-        refuse_unticked(&mut destinations, about.ticked_pages.as_deref());
+        refuse_unticked(&mut destinations, about.ticked.as_deref());
         Ok(Grant {
             account_name: name.unwrap_or_else(|| account.clone()),
             account,
@@ -101,11 +106,11 @@ impl AuthenticateFlow {
             }
             Stage::Extending => {
                 let token = read_token(graph::expect(answer)?)?;
-                let request = debug_token::request(&self.settings, &self.app, &token);
+                let request = debug_token::request(&asked(&self.settings), &self.app, &token);
                 Ok((Stage::Introspecting { token }, Step::Call(request)))
             }
             Stage::Introspecting { token } => {
-                let about = debug_token::read(graph::expect(answer)?, &self.app)?;
+                let about = debug_token::read(graph::expect(answer)?, &asked(&self.settings), &self.app)?;
                 let mut url = graph::edge(&self.settings, &["me"]);
                 url.query_pairs_mut().append_pair("fields", "id,name");
                 let request = self.signed(url, &token);

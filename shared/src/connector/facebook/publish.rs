@@ -1,7 +1,9 @@
-//! Publishes on a Page: text and link by one call to `/feed`, one photo by one call to `/photos`; and says beforehand
-//! what a Page would refuse.
+//! Publishes on a Page: text and link by one call to `/feed`, one photo by one call to `/photos`, several photos by staging
+//! each and one call to `/feed`; and says beforehand what a Page would refuse.
 
 use http::Method;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
 use super::graph;
 use crate::{
@@ -36,7 +38,7 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options:
         }
     }
     if content.media.len() > settings.photo_limit {
-        let message = format!("{} photos are too many: postd publishes {}.", content.media.len(), settings.photo_limit);
+        let message = format!("{} photos are too many: a post takes {}.", content.media.len(), settings.photo_limit);
         find("facebook.media.too_many", "/media".into(), message);
     }
     for (index, media) in content.media.iter().enumerate() {
@@ -67,24 +69,80 @@ fn place(options: Option<&Options>) -> Option<&str> {
     options.and_then(Options::facebook)?.place.as_deref()
 }
 
-/// The only step: the call that publishes, then its answer.
+/// What is remembered of a post with several photos.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+struct State {
+    /// The ids of those that are staged, in the order of the post. A Page shows none of them yet.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    staged: Vec<String>,
+}
+
+impl State {
+    fn read(checkpoint: &Checkpoint) -> Result<Self, ConnectorError> {
+        let read = serde_json::from_value(Value::Object(checkpoint.0.clone()));
+        read.map_err(|_| ConnectorError::Unreadable { what: "what was remembered of the publish" })
+    }
+
+    fn checkpoint(&self) -> Checkpoint {
+        match serde_json::to_value(self) {
+            Ok(Value::Object(members)) => Checkpoint(members),
+            Ok(_) | Err(_) => Checkpoint::default(),
+        }
+    }
+}
+
+/// The call that publishes, then its answer; before that, if there are several photos, a call for each.
 pub(super) fn step(
     settings: &FacebookSettings,
     post: &Prepared,
     checkpoint: &Checkpoint,
     answer: Option<&Answer>,
 ) -> Result<Next, ConnectorError> {
-    if let Some(answer) = answer {
-        return published(answer).map(Next::Done);
+    let mut state = State::read(checkpoint)?;
+    let photos = post.content.media.as_slice();
+    let is_staging = photos.len() > 1 && state.staged.len() < photos.len();
+    match answer {
+        Some(answer) if is_staging => {
+            let id = graph::id(graph::read(answer)?.get("id"));
+            state.staged.push(id.ok_or(ConnectorError::Unreadable { what: "the id of a staged photo" })?);
+        }
+        Some(answer) => return published(answer).map(Next::Done),
+        None => {
+            if let Some(finding) = preflight(settings, &post.content, post.options.as_ref()).into_iter().next() {
+                return Err(refused_before(finding));
+            }
+        }
     }
-    if let Some(finding) = preflight(settings, &post.content, post.options.as_ref()).into_iter().next() {
-        return Err(refused_before(finding));
-    }
-    let request = match post.content.media.first() {
-        Some(photo) => with_photo(settings, post, photo),
-        None => with_text(settings, post),
+    let (request, effect) = match photos {
+        [] => (with_text(settings, post), Effect::Publish),
+        [photo] => (with_photo(settings, post, photo), Effect::Publish),
+        several => match several.get(state.staged.len()) {
+            Some(photo) => (staging(settings, post, photo), Effect::Stage),
+            // Photos can be used once only: if this call left before and was carried out, the Page says so.
+            None => (with_staged(settings, post, &state.staged), Effect::Publish),
+        },
     };
-    Ok(Next::Call { request, effect: Effect::Publish, checkpoint: checkpoint.clone() })
+    Ok(Next::Call { request, effect, checkpoint: state.checkpoint() })
+}
+
+fn staging(settings: &FacebookSettings, post: &Prepared, photo: &Media) -> Request {
+    let url = graph::edge(settings, &[&post.destination, "photos"]);
+    let mut fields = vec![("url".into(), photo.url.as_str().into()), ("published".into(), "false".into())];
+    if let Some(alt_text) = &photo.alt_text {
+        fields.push(("alt_text_custom".into(), alt_text.clone()));
+    }
+    Request { body: Body::Form(fields), ..Request::new(Method::POST, url) }
+}
+
+fn with_staged(settings: &FacebookSettings, post: &Prepared, staged: &[String]) -> Request {
+    let mut request = with_text(settings, post);
+    if let Body::Form(fields) = &mut request.body {
+        let photos = staged.iter().enumerate();
+        fields.extend(
+            photos.map(|(index, id)| (format!("attached_media[{index}]"), json!({ "media_fbid": id }).to_string())),
+        );
+    }
+    request
 }
 
 fn with_text(settings: &FacebookSettings, post: &Prepared) -> Request {
@@ -177,6 +235,38 @@ mod tests {
         assert_eq!(form(&request), expected);
     }
 
+    #[test]
+    fn several_photos_are_staged_and_then_one_publish_call_to_the_feed() {
+        let photo = |name: &str| json!({ "url": format!("https://example.com/{name}.jpg"), "kind": "image" });
+        let content = content(json!({ "text": "Hello", "media": [photo("a"), photo("b")] }));
+        let post = Prepared { content, ..Prepared::at("100200300400") };
+        let mut checkpoint = Checkpoint::default();
+        let mut answer = None;
+        let mut calls = Vec::new();
+        for id in ["900000000000001", "900000000000002", "100200300400_5"] {
+            let next = step(&FacebookSettings::default(), &post, &checkpoint, answer.as_ref()).unwrap();
+            let Next::Call { request, effect, checkpoint: stored } = next else { panic!("{next:?}") };
+            // Whoever comes after it makes the same call.
+            match step(&FacebookSettings::default(), &post, &stored, None).unwrap() {
+                Next::Call { request: again, effect: its, .. } => assert!(again.body == request.body && its == effect),
+                other @ (Next::Look { .. } | Next::Wait { .. } | Next::Done(_)) => panic!("{other:?}"),
+            }
+            let form: Vec<_> = form(&request).into_iter().map(|(name, value)| format!("{name}={value}")).collect();
+            calls.push((effect, format!("{} {}", request.url.path(), form.join("&"))));
+            checkpoint = stored;
+            answer = Some(ok(&json!({ "id": id })));
+        }
+        let next = step(&FacebookSettings::default(), &post, &checkpoint, answer.as_ref()).unwrap();
+        assert!(matches!(next, Next::Done(published) if published.remote_id == "100200300400_5"));
+        let staged =
+            |name: &str| format!("/v26.0/100200300400/photos url=https://example.com/{name}.jpg&published=false");
+        let feed = r#"/v26.0/100200300400/feed message=Hello&attached_media[0]={"media_fbid":"900000000000001"}&attached_media[1]={"media_fbid":"900000000000002"}"#;
+        assert_eq!(
+            calls,
+            [(Effect::Stage, staged("a")), (Effect::Stage, staged("b")), (Effect::Publish, feed.to_owned())]
+        );
+    }
+
     #[rstest]
     #[case::feed(json!({"id": "100_5", "permalink_url": "https://www.facebook.com/100/posts/5"}), "100_5", Some("https://www.facebook.com/100/posts/5"))]
     #[case::photo(json!({"id": "900", "post_id": "100_7"}), "100_7", None)]
@@ -214,8 +304,9 @@ mod tests {
     #[case::photo_only(json!({"media": [{"url": "https://e.com/a", "kind": "image"}]}), &[])]
     #[case::plain_http(json!({"media": [{"url": "http://e.com/a", "kind": "image"}]}), &[("facebook.media.url_not_https", "/media/0/url")])]
     #[case::video(json!({"media": [{"url": "https://e.com/a", "kind": "video"}]}), &[("facebook.media.video_unsupported", "/media/0/kind")])]
-    #[case::two(
-        json!({"media": [{"url": "https://e.com/a", "kind": "image"}, {"url": "https://e.com/b", "kind": "image"}]}),
+    #[case::ten(json!({"media": vec![json!({"url": "https://e.com/a", "kind": "image"}); 10]}), &[])]
+    #[case::eleven(
+        json!({"media": vec![json!({"url": "https://e.com/a", "kind": "image"}); 11]}),
         &[("facebook.media.too_many", "/media")]
     )]
     #[case::both(

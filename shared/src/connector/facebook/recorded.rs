@@ -129,6 +129,12 @@ fn kinds() -> Vec<Kind> {
         kind("text", post(json!({"text": "Hello"})), json!({"id": "100_5", "permalink_url": link}), "100_5"),
         kind("link", post(json!({"text": "a", "link": "https://example.com"})), json!({"id": "100_6"}), "100_6"),
         kind("photo", post(json!({"media": [photo]})), json!({"id": "900", "post_id": "100_7"}), "100_7"),
+        Kind {
+            name: "photos",
+            post: post(json!({"text": "Two", "media": [photo, photo]})),
+            answers: vec![ok(&json!({"id": "901"})), ok(&json!({"id": "902"})), ok(&json!({"id": "100_9"}))],
+            remote_id: "100_9",
+        },
         kind("text at a place", at_a_place, json!({"id": "100_8"}), "100_8"),
         kind(
             "id as a number beyond 53 bits",
@@ -155,7 +161,7 @@ fn limits() -> Vec<Limit> {
         limit("facebook.text.too_long", text(63_206), text(63_207)),
         limit("facebook.link.not_http", link("http://e.com"), link("ftp://e.com")),
         limit("facebook.link.with_photo", link("https://e.com"), both),
-        limit("facebook.media.too_many", image(1), image(2)),
+        limit("facebook.media.too_many", image(10), image(11)),
         limit("facebook.media.video_unsupported", image(1), media(1, "video", "https://e.com/a")),
         limit("facebook.media.document_unsupported", image(1), media(1, "document", "https://e.com/a")),
         limit("facebook.media.url_not_https", image(1), media(1, "image", "http://e.com/a")),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use rstest::rstest;
-use serde_json::json;
+use serde_json::{Value, json};
 use simulator::{
     APP_ID, APP_SECRET, Options, Simulator, VERIFY_TOKEN,
     facebook::{
@@ -103,13 +103,15 @@ impl Bench {
     }
 }
 
-fn every_content() -> [Value; 4] {
+fn every_content() -> [Value; 6] {
     let photo = json!({"url": "https://example.com/a.jpg", "kind": "image", "alt_text": "A loaf"});
     [
         json!({"text": "Fresh bread"}),
         json!({"text": "Fresh bread", "link": "https://example.com/bread?a=b"}),
         json!({"text": "Fresh bread", "media": [photo]}),
         json!({"media": [photo]}),
+        json!({"text": "Fresh bread", "media": [photo, photo, photo]}),
+        json!({"media": [photo, photo]}),
     ]
 }
 
@@ -177,7 +179,8 @@ async fn f34_what_nobody_saw_the_end_of_is_read_back(#[case] kind: FaultKind, #[
     for content in every_content() {
         let bench = bench().await;
         let facebook = bench.simulator.facebook();
-        let edge = if content.get("media").is_some() { "photos" } else { "feed" };
+        let photos = content.get("media").and_then(Value::as_array).map_or(0, Vec::len);
+        let edge = if photos == 1 { "photos" } else { "feed" };
         facebook.add_fault(Fault::new(kind).on_edge("POST", edge).times(1));
         let before = facebook.page(BAKERY).unwrap().posts.len();
         let began = SystemClock.now();

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{testing::*, *};
 use crate::connector::Body;

@@ -15,6 +15,8 @@ pub const FACEBOOK_GRAPH_VERSION: &str = "v26.0";
 pub const FACEBOOK_SETTLE_SECONDS: u32 = 30;
 /// The longest text of a Page post, in characters.
 pub const FACEBOOK_TEXT_LIMIT: usize = 63_206;
+/// The most photos of a Page post.
+pub const FACEBOOK_PHOTO_LIMIT: usize = 10;
 
 /// Versions that Meta has announced an end for; v26.0 has none yet and lives two years at least.
 /// An expired version does not fail: Meta silently answers with another one.
@@ -51,8 +53,7 @@ impl Default for FacebookSettings {
             version_ends: end_of(FACEBOOK_GRAPH_VERSION),
             settle_time: SignedDuration::from_secs(i64::from(FACEBOOK_SETTLE_SECONDS)),
             text_limit: FACEBOOK_TEXT_LIMIT,
-            // Several photos need staged uploads; this version publishes one.
-            photo_limit: 1,
+            photo_limit: FACEBOOK_PHOTO_LIMIT,
             // `business_management` is left out: it needs a review of its own and only adds Pages that a person reaches
             // through a business portfolio without a role on the Page itself.
             scopes: [
@@ -102,9 +103,7 @@ impl FacebookSettings {
     /// # Errors
     /// Not a version.
     pub fn set_version(&mut self, version: &str) -> Result<(), SettingsError> {
-        let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
-        let parts = version.strip_prefix('v').and_then(|numbers| numbers.split_once('.'));
-        if !parts.is_some_and(|(major, minor)| is_number(major) && is_number(minor)) {
+        if !is_version(version) {
             return Err(SettingsError::NotAVersion { setting: "facebook graph version" });
         }
         self.version = version.into();
@@ -155,7 +154,15 @@ impl FacebookSettings {
     }
 }
 
-fn end_of(version: &str) -> Option<Date> {
+/// Whether a text is a version as Meta writes them.
+pub(super) fn is_version(version: &str) -> bool {
+    let is_number = |part: &str| (1..=3).contains(&part.len()) && part.bytes().all(|byte| byte.is_ascii_digit());
+    let parts = version.strip_prefix('v').and_then(|numbers| numbers.split_once('.'));
+    parts.is_some_and(|(major, minor)| is_number(major) && is_number(minor))
+}
+
+/// The day on which a version may end.
+pub(super) fn end_of(version: &str) -> Option<Date> {
     VERSION_ENDS.iter().find(|(known, _)| *known == version).map(|(_, end)| *end)
 }
 

@@ -4,10 +4,16 @@
 use url::{Host, Url};
 
 pub mod facebook;
+pub mod gbp;
+pub mod instagram;
+pub mod linkedin;
 pub mod mailchimp;
 pub mod tiktok;
 
 pub use facebook::FacebookSettings;
+pub use gbp::GbpSettings;
+pub use instagram::InstagramSettings;
+pub use linkedin::LinkedinSettings;
 pub use mailchimp::MailchimpSettings;
 pub use tiktok::TiktokSettings;
 
@@ -48,6 +54,12 @@ pub enum SettingsError {
         /// The setting.
         setting: &'static str,
     },
+    /// None of the words that the setting knows.
+    #[error("{setting} is none of its words")]
+    NotAWord {
+        /// The setting.
+        setting: &'static str,
+    },
     /// Outside the allowed range.
     #[error("{setting} is out of range")]
     OutOfRange {
@@ -65,6 +77,7 @@ impl SettingsError {
             Self::ForeignHost { .. } => "not a host of the platform",
             Self::NotEncrypted { .. } => "http, and not this machine",
             Self::NotAVersion { .. } => "not a version",
+            Self::NotAWord { .. } => "none of the words that are known",
             Self::OutOfRange { .. } => "out of range",
         }
     }
@@ -79,6 +92,12 @@ pub struct Settings {
     pub mailchimp: MailchimpSettings,
     /// TikTok accounts.
     pub tiktok: TiktokSettings,
+    /// Google Business Profile.
+    pub gbp: GbpSettings,
+    /// LinkedIn, members and Pages.
+    pub linkedin: LinkedinSettings,
+    /// Instagram professional accounts.
+    pub instagram: InstagramSettings,
 }
 
 #[expect(clippy::expect_used, reason = "the argument is one of this module's constants, each parsed by a test")]

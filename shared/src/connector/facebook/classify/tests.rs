@@ -3,11 +3,8 @@ use jiff::SignedDuration;
 use rstest::rstest;
 use serde_json::json;
 
-use super::{
-    super::{graph, testing::*},
-    *,
-};
-use crate::connector::{Disposition, Effect};
+use super::super::{graph, testing::*};
+use crate::connector::{Answer, Disposition, Effect};
 
 const RETRY: Disposition = Disposition::Retry(None);
 const RECONNECT: Disposition = Disposition::Reconnect;

@@ -1,7 +1,15 @@
+use data_encoding::HEXLOWER;
 use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
 use rstest::rstest;
+use serde_json::json;
 
 use super::{super::testing::*, *};
+use crate::{
+    connector::{WebhookDelivery, meta::webhook::SIGNATURE},
+    hmac,
+    secret::AppSecret,
+};
 
 const BODY: &[u8] =
     br#"{"object":"page","entry":[{"id":"100","time":1,"changes":[{"field":"feed","value":{"message":"\u00e9"}}]}]}"#;

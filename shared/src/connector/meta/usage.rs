@@ -14,7 +14,7 @@ const LONGEST_WAIT_MINUTES: i64 = 24 * 60;
 const LONGEST_HEADER: usize = 16 * 1024;
 
 /// How long to hold back, if any quota is used up: the longest that any header asks for.
-pub(super) fn wait(headers: &HeaderMap) -> Option<SignedDuration> {
+pub(in crate::connector) fn wait(headers: &HeaderMap) -> Option<SignedDuration> {
     let flat = ["x-app-usage", "x-page-usage"]
         .iter()
         .filter_map(|name| value_of(headers, name))

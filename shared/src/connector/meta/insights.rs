@@ -5,16 +5,19 @@ use std::collections::BTreeMap;
 
 use http::Method;
 use serde_json::Value;
+use url::Url;
 
-use super::graph;
-use crate::connector::{Analytics, Answer, ConnectorError, Flow, Request, Step, settings::FacebookSettings};
+use super::{errors::Errors, graph};
+use crate::connector::{Analytics, Answer, ConnectorError, Flow, Request, Step};
 
 const MOST_FIGURES: usize = 200;
 const LONGEST_KEY: usize = 64;
 
-pub(super) struct AnalyticsFlow {
-    settings: FacebookSettings,
-    remote_id: String,
+/// The figures at one edge `insights`.
+pub(in crate::connector) struct AnalyticsFlow {
+    edge: Url,
+    metrics: Vec<String>,
+    errors: &'static Errors,
     asked: Asked,
     figures: BTreeMap<String, u64>,
 }
@@ -27,12 +30,12 @@ enum Asked {
 }
 
 impl AnalyticsFlow {
-    pub(super) fn new(settings: FacebookSettings, remote_id: String) -> Self {
-        Self { settings, remote_id, asked: Asked::Nothing, figures: BTreeMap::new() }
+    pub(in crate::connector) fn new(edge: Url, metrics: Vec<String>, errors: &'static Errors) -> Self {
+        Self { edge, metrics, errors, asked: Asked::Nothing, figures: BTreeMap::new() }
     }
 
     fn call(&self, metrics: &str) -> Step<Analytics> {
-        let mut url = graph::edge(&self.settings, &[&self.remote_id, "insights"]);
+        let mut url = self.edge.clone();
         url.query_pairs_mut().append_pair("metric", metrics);
         Step::Call(Request::new(Method::GET, url))
     }
@@ -48,7 +51,7 @@ impl AnalyticsFlow {
     }
 
     fn take(&mut self, answer: &Answer) -> Result<(), ConnectorError> {
-        for metric in graph::entries(&graph::read(answer)?)? {
+        for metric in graph::entries(&graph::read(answer, self.errors)?)? {
             let Some(name) = metric.get("name").and_then(Value::as_str) else { continue };
             let value = metric.pointer("/total_value/value").or_else(|| metric.pointer("/values/0/value"));
             let is_lifetime = metric.get("period").and_then(Value::as_str).is_none_or(|period| period == "lifetime");
@@ -94,11 +97,11 @@ impl Flow<Analytics> for AnalyticsFlow {
         match std::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Nothing => {
                 self.asked = Asked::Everything;
-                Ok(self.call(&self.settings.metrics.join(",")))
+                Ok(self.call(&self.metrics.join(",")))
             }
             Asked::Everything => match self.take(graph::expect(answer)?) {
                 Ok(()) => Ok(self.ask_next(Vec::new())),
-                Err(error) if is_about_a_metric(&error) => Ok(self.ask_next(self.settings.metrics.clone())),
+                Err(error) if is_about_a_metric(&error) => Ok(self.ask_next(self.metrics.clone())),
                 Err(error) => Err(error),
             },
             Asked::OneOf(left) => match self.take(graph::expect(answer)?) {
@@ -121,71 +124,4 @@ fn figure(value: &Value) -> Option<u64> {
     )]
     let rounded = |number: f64| (number >= 0.0).then(|| number.round() as u64);
     value.as_u64().or_else(|| value.as_f64().and_then(rounded))
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::{super::testing::*, *};
-
-    fn flow() -> AnalyticsFlow {
-        AnalyticsFlow::new(FacebookSettings::default(), "100_5".into())
-    }
-
-    #[test]
-    fn figures_are_numbers_or_maps_of_numbers() {
-        let mut flow = flow();
-        let request = called(flow.advance(None));
-        assert_eq!(request.url.path(), "/v26.0/100_5/insights");
-        assert!(request.url.query().unwrap().starts_with("metric=post_media_view%2C"));
-        let body = json!({"data": [
-            {"name": "post_media_view", "period": "lifetime", "values": [{"value": 7}]},
-            {"name": "post_media_view", "period": "day", "values": [{"value": 1}]},
-            {"name": "post_clicks", "total_value": {"value": 3}},
-            {"name": "post_reactions_by_type_total", "values": [{"value": {"like": 2, "wow": 1, "odd": "x"}}]},
-            {"name": "broken"},
-        ]});
-        let Analytics(figures) = done(flow.advance(Some(&ok(&body))));
-        let expected = [
-            ("post_clicks", 3),
-            ("post_media_view", 7),
-            ("post_reactions_by_type_total", 3),
-            ("post_reactions_by_type_total.like", 2),
-            ("post_reactions_by_type_total.wow", 1),
-        ];
-        assert_eq!(figures, expected.map(|(name, value)| (name.to_owned(), value)).into());
-    }
-
-    #[test]
-    fn one_dead_metric_does_not_blank_the_others() {
-        let mut flow = flow();
-        called(flow.advance(None));
-        let mut step = flow.advance(Some(&refused(400, 100, None)));
-        let mut asked = 0;
-        loop {
-            match step.unwrap() {
-                Step::Done(Analytics(figures)) => {
-                    assert_eq!(figures, [("post_clicks".to_owned(), 4)].into());
-                    break;
-                }
-                Step::Call(request) => {
-                    asked += 1;
-                    let body = json!({"data": [{"name": "post_clicks", "values": [{"value": 4}]}]});
-                    let is_alive = request.url.query() == Some("metric=post_clicks");
-                    let answer = if is_alive { ok(&body) } else { refused(400, 100, None) };
-                    step = flow.advance(Some(&answer));
-                }
-            }
-        }
-        assert_eq!(asked, FacebookSettings::default().metrics.len());
-    }
-
-    #[test]
-    fn a_dead_token_ends_the_questions() {
-        let mut flow = flow();
-        called(flow.advance(None));
-        called(flow.advance(Some(&refused(400, 100, None))));
-        assert!(flow.advance(Some(&refused(400, 190, Some(463)))).is_err());
-    }
 }

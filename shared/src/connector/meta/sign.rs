@@ -15,7 +15,7 @@ use crate::{
 const PROOF: &str = "appsecret_proof";
 
 /// Signs `request` with `token`; signing twice leaves the second signature.
-pub(super) fn sign(request: &mut Request, token: &AccessToken, app: &AppCredentials) {
+pub(in crate::connector) fn sign(request: &mut Request, token: &AccessToken, app: &AppCredentials) {
     bearer(request, token.expose());
     let proof = proof(token, &app.client_secret);
     graph::without_parameters(&mut request.url, &[PROOF]);
@@ -34,20 +34,21 @@ pub(super) fn sign(request: &mut Request, token: &AccessToken, app: &AppCredenti
 }
 
 /// Signs `request` for good: for a flow that brings its own token.
-pub(super) fn signed(mut request: Request, token: &AccessToken, app: &AppCredentials) -> Request {
+pub(in crate::connector) fn signed(mut request: Request, token: &AccessToken, app: &AppCredentials) -> Request {
     sign(&mut request, token, app);
     request.authentication = Authentication::Complete;
     request
 }
 
 /// Makes `request` as the app itself, without a person: `{id}|{secret}` is the app's token.
-pub(super) fn as_app(mut request: Request, app: &AppCredentials) -> Request {
+pub(in crate::connector) fn as_app(mut request: Request, app: &AppCredentials) -> Request {
     bearer(&mut request, &format!("{}|{}", app.client_id, app.client_secret.expose()));
     request.authentication = Authentication::Complete;
     request
 }
 
-fn bearer(request: &mut Request, token: &str) {
+/// Puts a token into the header, and nothing else.
+pub(in crate::connector) fn bearer(request: &mut Request, token: &str) {
     // Tokens are checked when they are read, so this succeeds; if it did not, the call would go out without a token and
     // the platform would refuse it.
     if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {token}")) {
@@ -66,7 +67,19 @@ mod tests {
     use http::Method;
     use url::Url;
 
-    use super::{super::testing::app, *};
+    use super::*;
+    use crate::secret::VerifyToken;
+
+    fn app() -> AppCredentials {
+        AppCredentials {
+            client_id: "123".into(),
+            client_secret: AppSecret::new("app-secret"),
+            previous_client_secret: None,
+            webhook_verify_token: VerifyToken::new("verify-me"),
+            previous_webhook_verify_token: None,
+            webhook_secrets: Vec::new(),
+        }
+    }
 
     // printf token | openssl dgst -sha256 -hmac app-secret
     const EXPECTED: &str = "4b062935fec529e51d39e89ee371a452c231b1e0c5549ac72d83fc4f3a0b0471";

@@ -18,7 +18,7 @@ const ALGORITHM: &str = "HMAC-SHA256";
 const LONGEST: usize = 4096;
 
 /// Reads the form that a callback is sent with. Nothing of the payload is believed, or even read, before its signature.
-pub(super) fn read(app: &AppCredentials, body: &[u8]) -> Result<SignedRequest, SignedRequestError> {
+pub(in crate::connector) fn read(app: &AppCredentials, body: &[u8]) -> Result<SignedRequest, SignedRequestError> {
     let mut fields = form_urlencoded::parse(body).filter(|(name, _)| name == FIELD);
     let (Some((_, text)), None) = (fields.next(), fields.next()) else {
         return Err(SignedRequestError::Malformed("The body is a form with one field `signed_request`."));
@@ -61,13 +61,16 @@ mod tests {
     use serde_json::json;
 
     use super::*;
-    use crate::secret::AppSecret;
+    use crate::secret::{AppSecret, VerifyToken};
 
     fn app(secret: &str, previous: Option<&str>) -> AppCredentials {
         AppCredentials {
+            client_id: "123".into(),
             client_secret: AppSecret::new(secret),
             previous_client_secret: previous.map(AppSecret::new),
-            ..super::super::testing::app()
+            webhook_verify_token: VerifyToken::new("verify-me"),
+            previous_webhook_verify_token: None,
+            webhook_secrets: Vec::new(),
         }
     }
 
