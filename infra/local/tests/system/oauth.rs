@@ -46,10 +46,11 @@ async fn f72_only_the_right_browser_with_the_right_state_on_the_right_path_conne
         (name.as_str(), if name == "state" { "S6aXNcpTdl7WpwnttWxuoja3GTo7KaazkMNG8PQ0Dk4" } else { value.as_str() })
     }));
     assert!(refused(&browser.visit(&forged).await));
-    let mut other_platform = callback.clone();
-    other_platform.set_path("/v1/oauth/instagram/callback");
-    let answer = browser.visit(&other_platform).await;
-    assert_eq!(answer.problem(), (404, "platform.unknown".to_owned()));
+    let mut elsewhere = callback.clone();
+    elsewhere.set_path("/v1/oauth/instagram/callback");
+    assert!(refused(&browser.visit(&elsewhere).await));
+    elsewhere.set_path("/v1/oauth/myspace/callback");
+    assert_eq!(browser.visit(&elsewhere).await.problem(), (404, "platform.unknown".to_owned()));
     assert_eq!(connections(&tenant).await, 0);
 
     // None of them has taken the session or burnt the code, which is good for one exchange only.
