@@ -227,10 +227,14 @@ async fn f87_whenever_the_tokens_are_deleted_nothing_leaves_without_one_and_the_
         let undisturbed = publishes(&mut world, &connection, (fault, Deed::Tokens, usize::MAX)).await;
         assert_eq!((undisturbed.state.as_str(), undisturbed.copies), ("published", 1), "{fault:?}");
         let mut ends = std::collections::BTreeSet::new();
-        for number in 0..undisturbed.effects.len() {
+        for number in 0.. {
             let outcome = publishes(&mut world, &connection, (fault, Deed::Tokens, number)).await;
             let what = format!("{fault:?}, deleted before {number} of {:?}", outcome.effects);
-            assert!(outcome.effects.len() > number, "{what}");
+            if outcome.effects.len() <= number {
+                // It was over before that: two runs need not take as many effects.
+                assert_eq!((outcome.state.as_str(), outcome.copies), ("published", 1), "{what}");
+                break;
+            }
             assert_no_call_without_a_token(&outcome.effects, number);
             match outcome.state.as_str() {
                 "published" => assert_eq!(outcome.copies, 1, "{what}"),
@@ -257,10 +261,15 @@ async fn f87_whenever_a_tenant_is_marked_no_job_that_looks_after_that_claims_or_
         let undisturbed = publishes_alone((fault, Deed::Tenant, usize::MAX)).await;
         assert_eq!((undisturbed.state.as_str(), undisturbed.copies), ("published", 1), "{fault:?}");
         let mut ends = std::collections::BTreeSet::new();
-        for number in 0..undisturbed.effects.len() {
+        for number in 0.. {
             let outcome = publishes_alone((fault, Deed::Tenant, number)).await;
             let what = format!("{fault:?}, marked before {number} of {:?}", outcome.effects);
-            assert!(outcome.effects.len() > number && outcome.copies <= 1, "{what}");
+            assert!(outcome.copies <= 1, "{what}");
+            if outcome.effects.len() <= number {
+                // It was over before that: two runs need not take as many effects.
+                assert_eq!((outcome.state.as_str(), outcome.copies), ("published", 1), "{what}");
+                break;
+            }
             let mut sees_it_alive = false;
             for (place, effect) in outcome.effects.iter().enumerate() {
                 match effect.as_str() {
