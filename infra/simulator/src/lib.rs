@@ -8,6 +8,7 @@ mod consent;
 pub mod facebook;
 mod faults;
 pub mod gbp;
+mod handle;
 mod html;
 mod ids;
 pub mod instagram;

@@ -6,44 +6,22 @@ use super::seed;
 use super::tokens::{CODE_WORD, LONG_LIFE, SHORT_LIFE, TOKEN_WORD};
 use super::view::{PageView, StateView};
 use super::world::{Settings, Subscription, World};
-use crate::clock::Clock;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
+use crate::handle::handle;
 use crate::ids::Ids;
 use crate::log::{Log, LoggedCall};
 use crate::options::Options;
-use crate::outbox::{Outbox, Sends, SentWebhook};
+use crate::outbox::Outbox;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 
-/// The simulated Facebook. Clones share one world.
-#[derive(Clone)]
-pub struct Facebook {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    world: Mutex<World>,
-    options: Options,
-    base: String,
-    /// Rings when a webhook may be due.
-    bell: Notify,
-}
-
-impl std::fmt::Debug for Facebook {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Facebook").field("base", &self.inner.base).finish_non_exhaustive()
-    }
+handle! {
+    /// The simulated Facebook. Clones share one world.
+    Facebook
 }
 
 impl Facebook {
-    pub(crate) fn new(options: Options, base: String) -> Self {
-        let world = fresh(&options, &base);
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
-    }
-
     /// The Pages with their posts, newest first.
     #[must_use]
     pub fn pages(&self) -> Vec<PageView> {
@@ -65,49 +43,10 @@ impl Facebook {
         StateView::of(&world)
     }
 
-    /// Sets a fault; faults are tried in the order in which they were set, and one strikes a call.
-    pub fn add_fault(&self, fault: Fault) {
-        self.world().faults.add(fault);
-    }
-
-    /// Removes all faults.
-    pub fn clear_faults(&self) {
-        self.world().faults.clear();
-    }
-
-    /// The faults that are still set.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        self.world().faults.list().to_vec()
-    }
-
-    /// The calls so far, oldest first.
-    #[must_use]
-    pub fn requests(&self) -> Vec<LoggedCall> {
-        self.world().log.entries()
-    }
-
     /// The calls since this was last asked, oldest first, which are forgotten with that.
     #[must_use]
     pub fn take_requests(&self) -> Vec<LoggedCall> {
         self.world().log.take()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_requests(&self) {
-        self.world().log.clear();
-    }
-
-    /// The webhooks that were delivered or given up.
-    #[must_use]
-    pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
-        self.world().outbox.sent()
-    }
-
-    /// How many webhooks wait, for their first try or another one.
-    #[must_use]
-    pub fn pending_webhooks(&self) -> usize {
-        self.world().outbox.pending()
     }
 
     /// A user token without the login page: grants `scopes` for `pages`, as a login at this moment would.
@@ -268,19 +207,6 @@ impl Facebook {
         *self.world() = fresh(&self.inner.options, &self.inner.base);
     }
 
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A panic while the world was locked is a bug that its own test reports; the data is still usable.
-        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock().now()
-    }
-
-    pub(crate) fn ring(&self) {
-        self.inner.bell.notify_one();
-    }
-
     fn change_tokens(
         &self,
         which: impl Fn(&super::tokens::Token) -> bool,
@@ -291,20 +217,6 @@ impl Facebook {
         for token in world.tokens.values_mut().filter(|token| which(token)) {
             change(token, now);
         }
-    }
-}
-
-impl Sends for Facebook {
-    fn clock(&self) -> &Clock {
-        &self.inner.options.clock
-    }
-
-    fn bell(&self) -> &Notify {
-        &self.inner.bell
-    }
-
-    fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
-        work(&mut self.world().outbox)
     }
 }
 

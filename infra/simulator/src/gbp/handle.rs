@@ -4,44 +4,22 @@ use super::notify::CUSTOM;
 use super::view::{PostView, StateView};
 use super::world::{Grant, Notifications, Subscription, World};
 use super::{APP, PUSH_ACCOUNT, SCOPE, jwt, seed};
-use crate::clock::Clock;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
+use crate::handle::handle;
 use crate::ids::Ids;
-use crate::log::{Log, LoggedCall};
+use crate::log::Log;
 use crate::options::Options;
-use crate::outbox::{Delivery, Outbox, Sends, SentWebhook};
-use jiff::{SignedDuration, Timestamp};
+use crate::outbox::Outbox;
+use jiff::SignedDuration;
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 
-/// The simulated Google Business Profile. Clones share one world.
-#[derive(Clone)]
-pub struct Gbp {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    world: Mutex<World>,
-    options: Options,
-    base: String,
-    /// Rings when a notification may be due.
-    bell: Notify,
-}
-
-impl std::fmt::Debug for Gbp {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Gbp").field("base", &self.inner.base).finish_non_exhaustive()
-    }
+handle! {
+    /// The simulated Google Business Profile. Clones share one world.
+    Gbp
 }
 
 impl Gbp {
-    pub(crate) fn new(options: Options, base: String) -> Self {
-        let world = fresh(&options);
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
-    }
-
     /// Everything a person may know: locations, posts, faults, notifications. No token.
     #[must_use]
     pub fn state(&self) -> StateView {
@@ -57,45 +35,6 @@ impl Gbp {
         let location = destination.rsplit('/').next().unwrap_or_default();
         let known = self.state().locations.into_iter().find(|known| known.id == location);
         known.map(|known| known.posts).unwrap_or_default()
-    }
-
-    /// Sets a fault; faults are tried in the order in which they were set, and one strikes a call.
-    pub fn add_fault(&self, fault: Fault) {
-        self.world().faults.add(fault);
-    }
-
-    /// Removes all faults.
-    pub fn clear_faults(&self) {
-        self.world().faults.clear();
-    }
-
-    /// The faults that are still set.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        self.world().faults.list().to_vec()
-    }
-
-    /// The calls so far, oldest first.
-    #[must_use]
-    pub fn requests(&self) -> Vec<LoggedCall> {
-        self.world().log.entries()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_requests(&self) {
-        self.world().log.clear();
-    }
-
-    /// The notifications that were delivered or given up.
-    #[must_use]
-    pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
-        self.world().outbox.sent()
-    }
-
-    /// How many notifications wait, for their first try or another one.
-    #[must_use]
-    pub fn pending_webhooks(&self) -> usize {
-        self.world().outbox.pending()
     }
 
     /// An access token with every permission, without the consent page.
@@ -210,40 +149,12 @@ impl Gbp {
 
     /// Back to the beginning.
     pub fn reset(&self) {
-        *self.world() = fresh(&self.inner.options);
-    }
-
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A panic while the world was locked is a bug that its own test reports; the data is still usable.
-        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock().now()
-    }
-
-    fn ring(&self) {
-        self.inner.bell.notify_one();
+        *self.world() = fresh(&self.inner.options, &self.inner.base);
     }
 }
 
-impl Sends for Gbp {
-    fn clock(&self) -> &Clock {
-        &self.inner.options.clock
-    }
-
-    fn bell(&self) -> &Notify {
-        &self.inner.bell
-    }
-
-    fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
-        work(&mut self.world().outbox)
-    }
-
-    fn tried(&self, _delivery: &Delivery, _status: Option<u16>) {}
-}
-
-fn fresh(options: &Options) -> World {
+// Nothing that Google answers names an address of its own.
+fn fresh(options: &Options, _base: &str) -> World {
     let mut world = World {
         ids: Ids::new(options.seed),
         people: BTreeMap::new(),

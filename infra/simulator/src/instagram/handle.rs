@@ -6,18 +6,16 @@ use super::webhooks::CUSTOM;
 use super::world::{Form, Grant, Holder, Media, Settings, World};
 use super::{APP, seed};
 use crate::client;
-use crate::clock::Clock;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
+use crate::handle::handle;
 use crate::ids::Ids;
-use crate::log::{Log, LoggedCall};
+use crate::log::Log;
 use crate::options::Options;
-use crate::outbox::{Outbox, Sends, SentWebhook};
+use crate::outbox::Outbox;
 use hyper::Method;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 use url::Url;
 
 const PICTURE_TAKES: SignedDuration = SignedDuration::from_secs(3);
@@ -25,75 +23,16 @@ const VIDEO_TAKES: SignedDuration = SignedDuration::from_secs(25);
 const QUOTA: usize = 50;
 const BUDGET: usize = 48_000;
 
-/// The simulated Instagram. Clones share one world.
-#[derive(Clone)]
-pub struct Instagram {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    world: Mutex<World>,
-    options: Options,
-    base: String,
-    /// Rings when a webhook may be due.
-    bell: Notify,
-}
-
-impl std::fmt::Debug for Instagram {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Instagram").field("base", &self.inner.base).finish_non_exhaustive()
-    }
+handle! {
+    /// The simulated Instagram. Clones share one world.
+    Instagram
 }
 
 impl Instagram {
-    pub(crate) fn new(options: Options, base: String) -> Self {
-        let world = fresh(&options, &base);
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
-    }
-
     /// Everything a person may know: accounts, posts, containers, faults, webhooks. No token.
     #[must_use]
     pub fn state(&self) -> StateView {
         StateView::of(&self.world(), self.now())
-    }
-
-    /// Sets a fault; faults are tried in the order in which they were set, and one strikes a call.
-    pub fn add_fault(&self, fault: Fault) {
-        self.world().faults.add(fault);
-    }
-
-    /// Removes all faults.
-    pub fn clear_faults(&self) {
-        self.world().faults.clear();
-    }
-
-    /// The faults that are still set.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        self.world().faults.list().to_vec()
-    }
-
-    /// The calls so far, oldest first.
-    #[must_use]
-    pub fn requests(&self) -> Vec<LoggedCall> {
-        self.world().log.entries()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_requests(&self) {
-        self.world().log.clear();
-    }
-
-    /// The webhooks that were delivered or given up.
-    #[must_use]
-    pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
-        self.world().outbox.sent()
-    }
-
-    /// How many webhooks wait, for their first try or another one.
-    #[must_use]
-    pub fn pending_webhooks(&self) -> usize {
-        self.world().outbox.pending()
     }
 
     /// A user token of Facebook Login without the login page.
@@ -266,33 +205,6 @@ impl Instagram {
     /// Back to the beginning.
     pub fn reset(&self) {
         *self.world() = fresh(&self.inner.options, &self.inner.base);
-    }
-
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A panic while the world was locked is a bug that its own test reports; the data is still usable.
-        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock().now()
-    }
-
-    pub(crate) fn ring(&self) {
-        self.inner.bell.notify_one();
-    }
-}
-
-impl Sends for Instagram {
-    fn clock(&self) -> &Clock {
-        &self.inner.options.clock
-    }
-
-    fn bell(&self) -> &Notify {
-        &self.inner.bell
-    }
-
-    fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
-        work(&mut self.world().outbox)
     }
 }
 

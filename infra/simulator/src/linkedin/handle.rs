@@ -5,42 +5,21 @@ use super::tokens::Token;
 use super::view::{PostView, StateView};
 use super::webhooks::CUSTOM;
 use super::world::{Post, Settings, World};
-use crate::clock::Clock;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
+use crate::handle::handle;
 use crate::ids::Ids;
-use crate::log::{Log, LoggedCall};
+use crate::log::Log;
 use crate::options::Options;
-use crate::outbox::{Outbox, Sends, SentWebhook};
-use jiff::{SignedDuration, Timestamp};
+use crate::outbox::Outbox;
+use jiff::SignedDuration;
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 
-/// The simulated LinkedIn. Clones share one world.
-#[derive(Clone)]
-pub struct Linkedin {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    world: Mutex<World>,
-    options: Options,
-    base: String,
-    bell: Notify,
-}
-
-impl std::fmt::Debug for Linkedin {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Linkedin").field("base", &self.inner.base).finish_non_exhaustive()
-    }
+handle! {
+    /// The simulated LinkedIn. Clones share one world.
+    Linkedin
 }
 
 impl Linkedin {
-    pub(crate) fn new(options: Options, base: String) -> Self {
-        let world = fresh(&options, &base);
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
-    }
-
     /// Everything a person may know. No token.
     #[must_use]
     pub fn state(&self) -> StateView {
@@ -110,7 +89,7 @@ impl Linkedin {
     #[must_use]
     pub fn notify(&self, urn: &str, action: &str) -> bool {
         let told = self.world().notify(urn, action, self.now());
-        self.inner.bell.notify_one();
+        self.ring();
         told
     }
 
@@ -141,65 +120,9 @@ impl Linkedin {
         self.world().settings.refuse_duplicates = refuse;
     }
 
-    /// Sets a fault; faults are tried in the order in which they were set, and one strikes a call.
-    pub fn add_fault(&self, fault: Fault) {
-        self.world().faults.add(fault);
-    }
-
-    /// Removes all faults.
-    pub fn clear_faults(&self) {
-        self.world().faults.clear();
-    }
-
-    /// The faults that are still set.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        self.world().faults.list().to_vec()
-    }
-
-    /// The calls so far, oldest first.
-    #[must_use]
-    pub fn requests(&self) -> Vec<LoggedCall> {
-        self.world().log.entries()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_requests(&self) {
-        self.world().log.clear();
-    }
-
-    /// The webhooks that were delivered or given up.
-    #[must_use]
-    pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
-        self.world().outbox.sent()
-    }
-
     /// Back to the beginning.
     pub fn reset(&self) {
         *self.world() = fresh(&self.inner.options, &self.inner.base);
-    }
-
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A panic while the world was locked is a bug that its own test reports; the data is still usable.
-        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.inner.options.clock.now()
-    }
-}
-
-impl Sends for Linkedin {
-    fn clock(&self) -> &Clock {
-        &self.inner.options.clock
-    }
-
-    fn bell(&self) -> &Notify {
-        &self.inner.bell
-    }
-
-    fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
-        work(&mut self.world().outbox)
     }
 }
 

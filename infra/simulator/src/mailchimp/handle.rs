@@ -4,46 +4,34 @@ use super::events::CUSTOM;
 use super::seed;
 use super::view::{CampaignView, StateView};
 use super::world::{Status, World};
-use crate::clock::Clock;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
+use crate::handle::handle;
 use crate::ids::Ids;
-use crate::log::{Log, LoggedCall};
+use crate::log::Log;
 use crate::options::Options;
-use crate::outbox::{Delivery, Outbox, Sends, SentWebhook};
+use crate::outbox::{Delivery, Outbox};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 
 /// A campaign is sent within half a minute.
 const SENDING_TAKES: SignedDuration = SignedDuration::from_secs(30);
 
-/// The simulated Mailchimp. Clones share one world.
-#[derive(Clone)]
-pub struct Mailchimp {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    world: Mutex<World>,
-    options: Options,
-    base: String,
-    /// Rings when a webhook may be due.
-    bell: Notify,
-}
-
-impl std::fmt::Debug for Mailchimp {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Mailchimp").field("base", &self.inner.base).finish_non_exhaustive()
+handle! {
+    /// The simulated Mailchimp. Clones share one world.
+    Mailchimp {
+        /// A 410 switches a webhook off for good.
+        fn tried(&self, delivery: &Delivery, status: Option<u16>) {
+            if status == Some(410) {
+                let mut world = self.world();
+                for hook in world.webhooks.values_mut().filter(|hook| hook.url == delivery.url) {
+                    hook.is_disabled = true;
+                }
+            }
+        }
     }
 }
 
 impl Mailchimp {
-    pub(crate) fn new(options: Options, base: String) -> Self {
-        let world = fresh(&options, &base);
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
-    }
-
     /// Everything a person may know: audiences, campaigns, faults, webhooks. No token.
     #[must_use]
     pub fn state(&self) -> StateView {
@@ -62,45 +50,6 @@ impl Mailchimp {
         let state = self.state();
         let audience = state.audiences.into_iter().find(|audience| audience.id == list);
         audience.map(|audience| audience.campaigns).unwrap_or_default()
-    }
-
-    /// Sets a fault; faults are tried in the order in which they were set, and one strikes a call.
-    pub fn add_fault(&self, fault: Fault) {
-        self.world().faults.add(fault);
-    }
-
-    /// Removes all faults.
-    pub fn clear_faults(&self) {
-        self.world().faults.clear();
-    }
-
-    /// The faults that are still set.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        self.world().faults.list().to_vec()
-    }
-
-    /// The calls so far, oldest first.
-    #[must_use]
-    pub fn requests(&self) -> Vec<LoggedCall> {
-        self.world().log.entries()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_requests(&self) {
-        self.world().log.clear();
-    }
-
-    /// The webhooks that were delivered or given up.
-    #[must_use]
-    pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
-        self.world().outbox.sent()
-    }
-
-    /// How many webhooks wait, for their first try or another one.
-    #[must_use]
-    pub fn pending_webhooks(&self) -> usize {
-        self.world().outbox.pending()
     }
 
     /// A token without the login page.
@@ -202,43 +151,6 @@ impl Mailchimp {
     /// Back to the beginning.
     pub fn reset(&self) {
         *self.world() = fresh(&self.inner.options, &self.inner.base);
-    }
-
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A panic while the world was locked is a bug that its own test reports; the data is still usable.
-        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock().now()
-    }
-
-    pub(crate) fn ring(&self) {
-        self.inner.bell.notify_one();
-    }
-}
-
-impl Sends for Mailchimp {
-    fn clock(&self) -> &Clock {
-        &self.inner.options.clock
-    }
-
-    fn bell(&self) -> &Notify {
-        &self.inner.bell
-    }
-
-    fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
-        work(&mut self.world().outbox)
-    }
-
-    /// A 410 switches a webhook off for good.
-    fn tried(&self, delivery: &Delivery, status: Option<u16>) {
-        if status == Some(410) {
-            let mut world = self.world();
-            for hook in world.webhooks.values_mut().filter(|hook| hook.url == delivery.url) {
-                hook.is_disabled = true;
-            }
-        }
     }
 }
 

@@ -4,47 +4,25 @@ use super::events::CUSTOM;
 use super::seed;
 use super::view::{StateView, TaskView, VideoView};
 use super::world::{Account, Code, Step, World};
-use crate::clock::Clock;
-use crate::faults::{Fault, Faults};
+use crate::faults::Faults;
+use crate::handle::handle;
 use crate::ids::Ids;
-use crate::log::{Log, LoggedCall};
+use crate::log::Log;
 use crate::options::Options;
-use crate::outbox::{Outbox, Sends, SentWebhook};
-use jiff::{SignedDuration, Timestamp};
+use crate::outbox::Outbox;
+use jiff::SignedDuration;
 use serde_json::json;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::Notify;
 
 /// How long a post is processed, and then looked at before everyone sees it.
 const TAKES: SignedDuration = SignedDuration::from_secs(10);
 
-/// The simulated TikTok. Clones share one world.
-#[derive(Clone)]
-pub struct Tiktok {
-    inner: Arc<Inner>,
-}
-
-struct Inner {
-    world: Mutex<World>,
-    options: Options,
-    base: String,
-    /// Rings when a webhook may be due.
-    bell: Notify,
-}
-
-impl std::fmt::Debug for Tiktok {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        formatter.debug_struct("Tiktok").field("base", &self.inner.base).finish_non_exhaustive()
-    }
+handle! {
+    /// The simulated TikTok. Clones share one world.
+    Tiktok
 }
 
 impl Tiktok {
-    pub(crate) fn new(options: Options, base: String) -> Self {
-        let world = fresh(&options, &base);
-        Self { inner: Arc::new(Inner { world: Mutex::new(world), options, base, bell: Notify::new() }) }
-    }
-
     /// Everything a person may know: accounts, posts, faults, webhooks. No token.
     #[must_use]
     pub fn state(&self) -> StateView {
@@ -72,45 +50,6 @@ impl Tiktok {
         let accounts = self.state().accounts;
         let account = accounts.into_iter().find(|account| account.open_id == open_id);
         account.map(|account| account.tasks).unwrap_or_default()
-    }
-
-    /// Sets a fault; faults are tried in the order in which they were set, and one strikes a call.
-    pub fn add_fault(&self, fault: Fault) {
-        self.world().faults.add(fault);
-    }
-
-    /// Removes all faults.
-    pub fn clear_faults(&self) {
-        self.world().faults.clear();
-    }
-
-    /// The faults that are still set.
-    #[must_use]
-    pub fn faults(&self) -> Vec<Fault> {
-        self.world().faults.list().to_vec()
-    }
-
-    /// The calls so far, oldest first.
-    #[must_use]
-    pub fn requests(&self) -> Vec<LoggedCall> {
-        self.world().log.entries()
-    }
-
-    /// Forgets the calls so far.
-    pub fn clear_requests(&self) {
-        self.world().log.clear();
-    }
-
-    /// The webhooks that were delivered or given up.
-    #[must_use]
-    pub fn sent_webhooks(&self) -> Vec<SentWebhook> {
-        self.world().outbox.sent()
-    }
-
-    /// How many webhooks wait, for their first try or another one.
-    #[must_use]
-    pub fn pending_webhooks(&self) -> usize {
-        self.world().outbox.pending()
     }
 
     /// Takes out the webhooks that are due: their bodies and signatures, for who delivers them by hand.
@@ -243,33 +182,6 @@ impl Tiktok {
     /// Back to the beginning.
     pub fn reset(&self) {
         *self.world() = fresh(&self.inner.options, &self.inner.base);
-    }
-
-    pub(crate) fn world(&self) -> MutexGuard<'_, World> {
-        // A panic while the world was locked is a bug that its own test reports; the data is still usable.
-        self.inner.world.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn now(&self) -> Timestamp {
-        self.clock().now()
-    }
-
-    pub(crate) fn ring(&self) {
-        self.inner.bell.notify_one();
-    }
-}
-
-impl Sends for Tiktok {
-    fn clock(&self) -> &Clock {
-        &self.inner.options.clock
-    }
-
-    fn bell(&self) -> &Notify {
-        &self.inner.bell
-    }
-
-    fn with_outbox<T>(&self, work: impl FnOnce(&mut Outbox) -> T) -> T {
-        work(&mut self.world().outbox)
     }
 }
 

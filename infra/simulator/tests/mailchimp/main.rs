@@ -1,4 +1,4 @@
-//! The simulated Mailchimp, rule by rule, without a socket.
+//! The simulated Mailchimp, rule by rule; without a socket, but for webhooks.
 
 #[cfg(test)]
 mod campaigns;
@@ -6,3 +6,5 @@ mod campaigns;
 mod login;
 #[cfg(test)]
 mod support;
+#[cfg(test)]
+mod webhooks;
