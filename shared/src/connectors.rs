@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+use jiff::{ToSpan as _, civil::Date};
+
 use crate::{
     connector::{
         Connector, Finding, facebook::Facebook, gbp::Gbp, instagram::Instagram, linkedin::Linkedin,
@@ -12,6 +14,20 @@ use crate::{
     platform::Platform,
     reach::{Purpose, Reach, Refused},
 };
+
+/// How long before the end of a version somebody should hear of it: a new version may need changes, and days to try it.
+const WARNED_AHEAD: i32 = 60;
+
+/// A version of a platform's API that has ended or soon will.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Ending<'a> {
+    /// The platform.
+    pub platform: Platform,
+    /// The version that postd is set to.
+    pub version: &'a str,
+    /// The first day on which it is gone.
+    pub ends: Date,
+}
 
 /// Every connector of this build, and where the addresses in a post may lead.
 #[derive(Clone)]
@@ -84,6 +100,18 @@ impl Connectors {
         }
     }
 
+    /// The versions that postd is set to and that have ended by `today`, or end within 60 days. Whether anybody else would
+    /// ever notice differs: LinkedIn refuses an ended version, Meta silently answers with another.
+    #[must_use]
+    pub fn versions_ending(&self, today: Date) -> Vec<Ending<'_>> {
+        let soon = today.saturating_add(WARNED_AHEAD.days());
+        let versions = Platform::ALL.iter().filter_map(|&platform| {
+            let (version, ends) = self.of(platform).version_ends()?;
+            Some(Ending { platform, version, ends })
+        });
+        versions.filter(|version| soon >= version.ends).collect()
+    }
+
     /// Everything about a post that would be refused on its way to `platform`: by its rules, and by ours for addresses
     /// (F45), which are fetched and shall not make anybody fetch what is not public. Pointers begin in the content, or with
     /// `/options`.
@@ -110,5 +138,34 @@ impl Connectors {
             }
         }
         findings
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use jiff::civil::date;
+
+    use super::*;
+
+    #[test]
+    fn the_end_of_a_version_is_told_of_from_60_days_before_it_and_for_ever_after() {
+        let mut settings = Settings::default();
+        settings.linkedin.set_version("202609").unwrap();
+        let connectors = Connectors::new(settings);
+        let ends = date(2027, 9, 15);
+        let both =
+            [Platform::Linkedin, Platform::LinkedinPage].map(|platform| Ending { platform, version: "202609", ends });
+        assert_eq!(connectors.versions_ending(date(2027, 7, 16)), []);
+        assert_eq!(connectors.versions_ending(date(2027, 7, 17)), both);
+        assert_eq!(connectors.versions_ending(date(2028, 1, 1)), both);
+    }
+
+    #[test]
+    fn versions_of_meta_are_told_of_as_well() {
+        let mut settings = Settings::default();
+        settings.facebook.set_version("v21.0").unwrap();
+        let connectors = Connectors::new(settings);
+        let ending = connectors.versions_ending(date(2027, 1, 20));
+        assert_eq!(ending, [Ending { platform: Platform::Facebook, version: "v21.0", ends: date(2027, 1, 21) }]);
     }
 }

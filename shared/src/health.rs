@@ -4,7 +4,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
 use crate::{
     apps::Apps,
@@ -73,6 +73,7 @@ impl HealthCheck {
         let now = self.clock.now();
         let next = now.saturating_add(CHECKED_EVERY).unwrap_or(now);
         let mut checked = Checked::default();
+        self.watch_versions(now);
         for shard in 0..Store::due_shards() {
             loop {
                 if ends.saturating_duration_since(tokio::time::Instant::now()) < CHECK_TAKES * 2 {
@@ -92,6 +93,15 @@ impl HealthCheck {
             }
         }
         Ok(checked)
+    }
+
+    /// Tells the alarm for each version that ends soon, in every run: how long a function lives, and so when it next starts
+    /// and logs it, nobody knows.
+    fn watch_versions(&self, now: Timestamp) {
+        let ending = self.connectors.versions_ending(now.to_zoned(TimeZone::UTC).date()).len();
+        if let (1.., Ok(ending)) = (ending, u64::try_from(ending)) {
+            self.metrics.emit(None, &[(Metric::VersionsEnding, ending)]);
+        }
     }
 
     /// Asks about one connection and records what the platform says. Returns the state that it is in then.

@@ -214,6 +214,8 @@ metrics! {
     WebhooksReceived = "webhooks_received" in "Count",
     /// Webhook deliveries refused.
     WebhooksRefused = "webhooks_refused" in "Count",
+    /// Platforms where the version of the API that postd is set to ends soon, or has ended.
+    VersionsEnding = "versions_ending" in "Count",
     /// Requests that went on uncounted, because the count was not to be had.
     LimitsOpen = "limits_open" in "Count",
 }

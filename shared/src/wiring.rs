@@ -14,7 +14,7 @@ use crate::{
     },
     connect::ConnectFlow,
     connector::transport::{HttpTransport, Transport},
-    connectors::Connectors,
+    connectors::{Connectors, Ending},
     consume::{Consumer, Pace},
     dispatch::Dispatcher,
     health::HealthCheck,
@@ -105,21 +105,12 @@ impl Base {
     }
 
     fn connectors(&self, platforms: &Platforms) -> Connectors {
-        let facebook = &platforms.settings.facebook;
+        let connectors = Connectors::new(platforms.settings.clone()).reaching(Self::reach(platforms));
         let today = self.clock.now().to_zoned(jiff::tz::TimeZone::UTC).date();
-        if facebook.version_has_ended(today) {
-            // Meta does not refuse an ended version, it answers with another: nobody else would ever notice.
-            tracing::error!(version = facebook.version(), "this version of the Graph API has ended");
+        for Ending { platform, version, ends } in connectors.versions_ending(today) {
+            tracing::error!(%platform, version, %ends, "this version of the platform's API ends soon, or has ended");
         }
-        let linkedin = &platforms.settings.linkedin;
-        if linkedin.version_ends_soon(today) {
-            // LinkedIn refuses every call with an ended version, and tells by mail only.
-            tracing::error!(
-                version = linkedin.version(),
-                "this version of LinkedIn's API ends within 60 days or has ended"
-            );
-        }
-        Connectors::new(platforms.settings.clone()).reaching(Self::reach(platforms))
+        connectors
     }
 
     fn wired<T>(self, app: T, limits: Limits) -> Wired<T> {

@@ -4,7 +4,7 @@
 //! disk first, and turns silence into [`Unknown`](driver::Ended). The facts behind every constant are in the module of
 //! the platform.
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::{SignedDuration, Timestamp, civil::Date};
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -372,6 +372,11 @@ pub trait Connector: Send + Sync {
 
     /// The issuer that the platform names in its answer to a login (RFC 9207), if it names one.
     fn issuer(&self) -> Option<&str> {
+        None
+    }
+
+    /// The version of the platform's API that calls are made with, and the day on which it ends, where one is known.
+    fn version_ends(&self) -> Option<(&str, Date)> {
         None
     }
 

@@ -3,7 +3,7 @@
 //! One text, link or photo post is one call, so a publish has one step and nothing to stage. Graph API calls have no
 //! idempotency key: what a lost answer hides is found again by [`read_back`](Connector::read_back).
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, civil::Date};
 use url::Url;
 
 use super::{
@@ -56,6 +56,10 @@ impl Facebook {
 impl Connector for Facebook {
     fn platform(&self) -> Platform {
         Platform::Facebook
+    }
+
+    fn version_ends(&self) -> Option<(&str, Date)> {
+        Some((&self.settings.version, self.settings.version_ends?))
     }
 
     fn authorize_url(&self, app: &AppCredentials, request: &AuthorizeRequest<'_>) -> Url {

@@ -4,7 +4,7 @@
 //! `status_code` says that it is finished; then it is published by its id. The id of the container is stored before that, and
 //! the container tells afterwards whether it was published: what a lost answer hides is decided exactly.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, civil::Date};
 use url::Url;
 
 use super::{
@@ -61,6 +61,10 @@ impl Instagram {
 impl Connector for Instagram {
     fn platform(&self) -> Platform {
         Platform::Instagram
+    }
+
+    fn version_ends(&self) -> Option<(&str, Date)> {
+        Some((&self.settings.version, self.settings.version_ends?))
     }
 
     fn authorize_url(&self, app: &AppCredentials, request: &AuthorizeRequest<'_>) -> Url {

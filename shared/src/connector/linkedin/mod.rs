@@ -5,7 +5,7 @@
 //! knows no idempotency key. What a Page has published is listed; what a member has published nobody may list, so that a
 //! lost answer there is for its owner to settle.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, civil::Date};
 use url::Url;
 
 use super::{
@@ -87,6 +87,10 @@ impl Connector for Linkedin {
             Profile::Member => Platform::Linkedin,
             Profile::Page => Platform::LinkedinPage,
         }
+    }
+
+    fn version_ends(&self) -> Option<(&str, Date)> {
+        Some((&self.settings.version, self.settings.version_ends?))
     }
 
     fn authorize_url(&self, app: &AppCredentials, request: &AuthorizeRequest<'_>) -> Url {

@@ -135,12 +135,6 @@ impl FacebookSettings {
         self.version_ends
     }
 
-    /// Whether the version has ended by `today`. Answers do not tell: Meta silently uses another version.
-    #[must_use]
-    pub fn version_has_ended(&self, today: Date) -> bool {
-        self.version_ends.is_some_and(|end| today >= end)
-    }
-
     /// How long its listing may lag behind a write.
     #[must_use]
     pub fn settle_time(&self) -> SignedDuration {
@@ -224,8 +218,7 @@ mod tests {
     fn a_version_brings_its_end_date() {
         let mut settings = FacebookSettings::default();
         settings.set_version("v21.0").unwrap();
-        assert!(!settings.version_has_ended(jiff::civil::date(2027, 1, 20)));
-        assert!(settings.version_has_ended(jiff::civil::date(2027, 1, 21)));
+        assert_eq!(settings.version_ends(), Some(jiff::civil::date(2027, 1, 21)));
         settings.set_version("v27.0").unwrap();
         assert_eq!(settings.version_ends(), None);
         for wrong in ["26.0", "v26", "v26.", "v.0", "v26.0/../me", "v1234.0", "", "v26.0 "] {

@@ -1,6 +1,6 @@
 //! What is configured about LinkedIn.
 
-use jiff::{SignedDuration, ToSpan as _, civil::Date};
+use jiff::{SignedDuration, civil::Date};
 use url::Url;
 
 use super::{HostPolicy, SettingsError, checked_url, constant_url};
@@ -15,9 +15,6 @@ pub const LINKEDIN_VERSION: &str = "202609";
 pub const LINKEDIN_SETTLE_SECONDS: u32 = 120;
 /// The longest commentary. Whether LinkedIn counts the escaped or the visible text is not documented: the escaped is counted.
 pub const LINKEDIN_TEXT_LIMIT: usize = 3_000;
-
-/// How long before the end of a version somebody should hear of it.
-const WARNING_DAYS: i32 = 60;
 
 /// When versions end. An ended version is refused with 426 on every call.
 const VERSION_ENDS: [(&str, Date); 11] = [
@@ -122,13 +119,6 @@ impl LinkedinSettings {
         self.version_ends
     }
 
-    /// Whether the version has ended by `today`, or ends within 60 days: an operator must move on.
-    #[must_use]
-    pub fn version_ends_soon(&self, today: Date) -> bool {
-        let soon = today.saturating_add(WARNING_DAYS.days());
-        self.version_ends.is_some_and(|end| soon >= end)
-    }
-
     /// Whether an address of an upload is LinkedIn's: nothing is sent anywhere else (F45).
     pub(in crate::connector) fn accepts_upload(&self, url: &Url) -> bool {
         let is_stand_in = [&self.api_url, &self.oauth_url].iter().any(|own| own.origin() == url.origin());
@@ -168,16 +158,14 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_a_version_is_told_of_60_days_before() {
+    fn the_end_of_a_version_is_known_or_reckoned() {
         let mut settings = LinkedinSettings::default();
-        assert!(!settings.version_ends_soon(jiff::civil::date(2027, 7, 16)));
-        assert!(settings.version_ends_soon(jiff::civil::date(2027, 7, 17)));
         settings.set_version("202511").unwrap();
-        assert!(settings.version_ends_soon(jiff::civil::date(2026, 11, 21)));
+        assert_eq!(settings.version_ends(), Some(jiff::civil::date(2026, 11, 16)));
         settings.set_version("202712").unwrap();
         assert_eq!(settings.version_ends(), Some(jiff::civil::date(2028, 12, 15)), "twelve months are promised");
         settings.set_version("202504").unwrap();
-        assert!(settings.version_ends_soon(jiff::civil::date(2026, 11, 21)), "older than the table");
+        assert!(settings.version_ends() < Some(jiff::civil::date(2026, 11, 21)), "older than the table");
         for wrong in ["", "2026", "202613", "202600", "20260a", "2026091", "v26.0"] {
             assert!(settings.set_version(wrong).is_err(), "{wrong}");
         }
