@@ -16,6 +16,8 @@ mod offboarding;
 mod queue;
 mod secrets;
 mod support;
+mod template;
+mod template_hardening;
 mod template_rules;
 mod tenant;
 mod webhooks;

@@ -1,0 +1,551 @@
+//! What a security reviewer asks of `template.yaml`, and that no answer can go missing unnoticed: every rule is broken in each
+//! way that is listed with it, and has to say so.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    panic::{AssertUnwindSafe, catch_unwind},
+};
+
+use serde_norway::Value;
+
+use crate::{
+    template::{at, bare, names, number, resources, rights, template, text},
+    template_rules,
+};
+
+/// What must hold, and how it may be lost.
+struct Rule {
+    name: &'static str,
+    holds: fn(&Value),
+    breaks: &'static [Break],
+}
+
+/// A place in the template, and what comes to stand there (YAML; empty: nothing).
+type Break = (&'static str, &'static str);
+
+const FUNCTION: &str = "AWS::Serverless::Function";
+const QUEUE: &str = "AWS::SQS::Queue";
+const TABLE: &str = "AWS::DynamoDB::Table";
+const ALARM: &str = "AWS::CloudWatch::Alarm";
+const SECRET: &str = "AWS::SecretsManager::Secret";
+
+/// Statements that name everything of a kind, and why each of them may.
+const WIDE: [(&str, &str, &str); 3] = [
+    (
+        "TokenKey",
+        "IamDecides",
+        "in a key's own policy `*` is this key; without the account's root nobody could ever change it",
+    ),
+    ("TokenKey", "OnlyForATenant", "a refusal, and `*` is this key"),
+    ("*Queue", "OnlyOverTls", "a refusal: nothing may be done without TLS"),
+];
+
+/// What each function may do with sealed tokens and the key that seals them. Who is not here may do nothing.
+const TOKENS: [(&str, &[&str], &[&str]); 6] = [
+    ("OauthFunction", &["ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"], &["Decrypt", "GenerateDataKey"]),
+    ("ConsumerFunction", &["ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"], &["Decrypt", "GenerateDataKey"]),
+    (
+        "RefreshFunction",
+        &["ConditionCheckItem", "DeleteItem", "GetItem", "PutItem", "Query", "UpdateItem"],
+        &["Decrypt", "GenerateDataKey"],
+    ),
+    ("HealthFunction", &["ConditionCheckItem", "GetItem", "PutItem", "UpdateItem"], &["Decrypt", "GenerateDataKey"]),
+    // Deletes what a person wants to be forgotten, and cannot open it.
+    ("InboundFunction", &["DeleteItem", "GetItem", "Query"], &[]),
+    ("RedriveFunction", &["GetItem"], &["Decrypt"]),
+];
+
+const RULES: &[Rule] = &[
+    Rule {
+        name: "each function has a role of its own",
+        holds: own_roles,
+        breaks: &[
+            ("Resources/ApiFunction/Properties/Role", "arn:aws:iam::123456789012:role/all"),
+            ("Resources/ApiFunction/Properties/Policies/0", "AmazonDynamoDBFullAccess"),
+            ("Globals/Function/Role", "arn:aws:iam::123456789012:role/all"),
+        ],
+    },
+    Rule {
+        name: "nothing is granted on everything",
+        holds: nothing_wide,
+        breaks: &[
+            ("Resources/ApiFunction/Properties/Policies/0/Statement/0/Action", "'dynamodb:*'"),
+            ("Resources/ApiFunction/Properties/Policies/0/Statement/0/Resource", "'*'"),
+            ("Resources/OauthFunction/Properties/Policies/0/Statement/4/Resource/0", "'*'"),
+            ("Resources/DeadLetterQueuePolicy/Properties/PolicyDocument/Statement/0/Effect", "Allow"),
+            ("Resources/TokenKey/Properties/KeyPolicy/Statement/1/Effect", "Allow"),
+            ("Resources/AlarmTopicPolicy/Properties/PolicyDocument/Statement/0/Action", "'sns:*'"),
+            ("Resources/TokenKey/Properties/KeyPolicy/Statement/0/Sid", "Gone"),
+        ],
+    },
+    Rule {
+        name: "tokens are for those who need them",
+        holds: tokens_for_few,
+        breaks: &[
+            (
+                "Resources/RedriveFunction/Properties/Policies/0/Statement/3/Action",
+                "[kms:Decrypt, kms:GenerateDataKey]",
+            ),
+            ("Resources/ApiFunction/Properties/Policies/0/Statement/0/Resource", "!GetAtt VaultTable.Arn"),
+            ("Resources/InboundFunction/Properties/Policies/0/Statement/2/Action", "dynamodb:PutItem"),
+        ],
+    },
+    Rule {
+        name: "no data key without a tenant",
+        holds: keys_bound_to_tenants,
+        breaks: &[
+            ("Resources/TokenKey/Properties/KeyPolicy/Statement/1", ""),
+            ("Resources/TokenKey/Properties/KeyPolicy/Statement/1/Effect", "Allow"),
+            ("Resources/TokenKey/Properties/KeyPolicy/Statement/1/Action", "[kms:Encrypt]"),
+            (
+                "Resources/TokenKey/Properties/KeyPolicy/Statement/1/Condition",
+                "{ 'Null': { 'kms:EncryptionContext:tenant': 'false' } }",
+            ),
+            (
+                "Resources/TokenKey/Properties/KeyPolicy/Statement/1/Principal",
+                "{ AWS: 'arn:aws:iam::123456789012:user/a' }",
+            ),
+            ("Resources/TokenKey/Properties/EnableKeyRotation", "false"),
+            ("Resources/TokenKey/Properties/PendingWindowInDays", "7"),
+        ],
+    },
+    Rule {
+        name: "tables are encrypted, can be brought back, and outlive the stack",
+        holds: safe_tables,
+        breaks: &[
+            ("Resources/VaultTable/Properties/SSESpecification", ""),
+            ("Resources/StateTable/Properties/SSESpecification/SSEEnabled", "false"),
+            ("Resources/VaultTable/Properties/PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled", "false"),
+            ("Resources/StateTable/Properties/DeletionProtectionEnabled", "false"),
+            ("Conditions/ProtectsData", "!Equals [!Ref Environment, staging]"),
+            ("Resources/StateTable/UpdateReplacePolicy", "Delete"),
+            ("Resources/VaultTable/DeletionPolicy", "Delete"),
+            ("Resources/TokenKey/DeletionPolicy", ""),
+            ("Resources/FacebookApp/DeletionPolicy", "Delete"),
+        ],
+    },
+    Rule {
+        name: "queues are encrypted, and refuse whoever comes without TLS",
+        holds: closed_queues,
+        breaks: &[
+            ("Resources/InboundQueue/Properties/SqsManagedSseEnabled", "false"),
+            ("Resources/InboundDeadLetterQueuePolicy", ""),
+            ("Resources/PublishQueuePolicy/Properties/PolicyDocument/Statement/0/Condition", ""),
+            ("Resources/PublishQueuePolicy/Properties/PolicyDocument/Statement/0/Principal", "{ AWS: '123456789012' }"),
+            ("Resources/DeadLetterQueuePolicy/Properties/Queues/0", "!Ref PublishQueue"),
+            ("Resources/DeadLetterQueue/Properties/RedriveAllowPolicy", ""),
+        ],
+    },
+    Rule {
+        name: "secrets are made at AWS, and no parameter holds one",
+        holds: no_plain_secrets,
+        breaks: &[
+            ("Resources/SigningKey/Properties/SecretString", "plain"),
+            ("Resources/GbpApp/Properties/GenerateSecretString", ""),
+            ("Resources/GbpApp/Properties/GenerateSecretString/PasswordLength", "8"),
+            ("Parameters/FacebookClientSecret", "{ Type: String, NoEcho: true, Description: d, AllowedPattern: '.+' }"),
+            ("Parameters/PublicUrl/NoEcho", "true"),
+        ],
+    },
+    Rule {
+        name: "every parameter says what it is and takes nothing else",
+        holds: checked_parameters,
+        breaks: &[
+            ("Parameters/LogLevel/Description", ""),
+            ("Parameters/LogLevel/AllowedValues", ""),
+            ("Parameters/ConsumerTimeout/MaxValue", ""),
+            ("Parameters/GbpPushAccount/AllowedPattern", ""),
+            ("Parameters/GbpPushAccount/AllowedPattern", "'.*'"),
+        ],
+    },
+    Rule {
+        name: "every call leaves a trace, and no log is kept for ever",
+        holds: traced_and_logged,
+        breaks: &[
+            ("Globals/Function/Tracing", ""),
+            ("Resources/HealthFunction/Properties/Tracing", "Disabled"),
+            ("Resources/ConsumerLogGroup/Properties/RetentionInDays", ""),
+            ("Resources/ConsumerFunction/Properties/LoggingConfig", "{ LogGroup: !Ref ApiLogGroup }"),
+            ("Resources/HttpApiLogGroup/Properties/RetentionInDays", ""),
+            ("Resources/HttpApi/Properties/AccessLogSettings", ""),
+            ("Resources/HttpApi/Properties/AccessLogSettings/Format", "'$context.requestId $context.path'"),
+            ("Mappings/Environments/production/LogRetentionDays", ""),
+        ],
+    },
+    Rule {
+        name: "the API is throttled, and open only where it says so",
+        holds: guarded_api,
+        breaks: &[
+            ("Resources/HttpApi/Properties/DefaultRouteSettings/ThrottlingRateLimit", ""),
+            ("Resources/HttpApi/Properties/DefaultRouteSettings/ThrottlingBurstLimit", ""),
+            ("Resources/HttpApi/Properties/Auth/DefaultAuthorizer", ""),
+            ("Resources/PublishFunction/Properties/Events/CreatePost/Properties/Auth", "{ Authorizer: NONE }"),
+            ("Resources/HttpApi/Properties/Auth/Authorizers/ApiKey/Identity/ReauthorizeEvery", "3600"),
+        ],
+    },
+    Rule {
+        name: "somebody is told when it goes wrong",
+        holds: alarmed,
+        breaks: &[
+            ("Resources/FunctionErrorsAlarm/Properties/Metrics/3", ""),
+            ("Resources/FunctionThrottlesAlarm", ""),
+            ("Resources/InboundDeadLettersAlarm", ""),
+            ("Resources/PublishQueueAgeAlarm/Properties/AlarmActions", ""),
+            ("Resources/DeadLettersAlarm/Properties/Dimensions/0/Value", "!GetAtt PublishQueue.QueueName"),
+            ("Resources/OldestOverdueAlarm", ""),
+            ("Resources/AlarmTopicPolicy/Properties/PolicyDocument/Statement/0/Condition", ""),
+        ],
+    },
+    Rule {
+        name: "a message is hidden six times as long as it is worked on",
+        holds: template_rules::hidden_long_enough,
+        breaks: &[
+            ("Parameters/PublishVisibilityTimeout/Default", "179"),
+            ("Resources/InboundFunction/Properties/Timeout", "11"),
+            ("Parameters/ConsumerTimeout/MinValue", "11"),
+        ],
+    },
+    Rule {
+        name: "single failures are reported",
+        holds: template_rules::single_failures,
+        breaks: &[
+            ("Resources/InboundQueueMapping/Properties/FunctionResponseTypes", ""),
+            ("Resources/PublishQueueMapping/Properties/FunctionResponseTypes", "[]"),
+        ],
+    },
+    Rule {
+        name: "no more runs at once than is reserved",
+        holds: template_rules::within_what_is_reserved,
+        breaks: &[
+            ("Resources/InboundQueueMapping/Properties/ScalingConfig/MaximumConcurrency", "6"),
+            (
+                "Resources/ConsumerFunction/Properties/ReservedConcurrentExecutions",
+                "!If [ReservesConcurrency, 9, !Ref 'AWS::NoValue']",
+            ),
+        ],
+    },
+    Rule {
+        name: "dead letters come late and stay longest",
+        holds: template_rules::patient_dead_letters,
+        breaks: &[
+            ("Resources/PublishQueue/Properties/RedrivePolicy/maxReceiveCount", "4"),
+            ("Resources/PublishQueue/Properties/MessageRetentionPeriod", "1209600"),
+            ("Resources/InboundDeadLetterQueue/Properties/MessageRetentionPeriod", "345600"),
+        ],
+    },
+    Rule {
+        name: "the consumer is not taken for a loop",
+        holds: template_rules::not_a_loop,
+        breaks: &[
+            ("Resources/ConsumerFunction/Properties/RecursiveLoop", "Terminate"),
+            ("Resources/ConsumerFunction/Properties/RecursiveLoop", ""),
+        ],
+    },
+];
+
+#[test]
+fn every_rule_holds() {
+    let template = template();
+    for rule in RULES {
+        assert!(catch_unwind(AssertUnwindSafe(|| (rule.holds)(&template))).is_ok(), "broken: {}", rule.name);
+    }
+}
+
+#[test]
+fn whatever_breaks_a_rule_is_noticed() {
+    let mut unnoticed = Vec::new();
+    for rule in RULES {
+        for (place, value) in rule.breaks {
+            let mut template = template();
+            change(&mut template, place, value);
+            if catch_unwind(AssertUnwindSafe(|| (rule.holds)(&template))).is_ok() {
+                unnoticed.push(format!("{}: {place} = {value}", rule.name));
+            }
+        }
+    }
+    assert!(unnoticed.is_empty(), "{unnoticed:#?}");
+}
+
+/// Puts a value at a place, or takes away what stands there. Its last name may be new; all before it are there.
+fn change(template: &mut Value, place: &str, value: &str) {
+    let (way, last) = place.rsplit_once('/').unwrap();
+    let mut holder = &mut *template;
+    for name in way.split('/') {
+        holder = inside(holder, name).unwrap_or_else(|| panic!("{place}: there is no {name}"));
+    }
+    let value: Option<Value> = (!value.is_empty()).then(|| serde_norway::from_str(value).unwrap());
+    match (holder, value) {
+        (Value::Mapping(map), Some(value)) => drop(map.insert(last.into(), value)),
+        (Value::Mapping(map), None) => drop(map.remove(last).unwrap_or_else(|| panic!("{place} is not there"))),
+        (Value::Sequence(all), Some(value)) => all[last.parse::<usize>().unwrap()] = value,
+        (Value::Sequence(all), None) => drop(all.remove(last.parse::<usize>().unwrap())),
+        (other, _) => panic!("{place}: {other:?} holds nothing"),
+    }
+}
+
+fn inside<'a>(value: &'a mut Value, name: &str) -> Option<&'a mut Value> {
+    if let Value::Sequence(list) = value { list.get_mut(name.parse::<usize>().ok()?) } else { value.get_mut(name) }
+}
+
+/// The value, or those in it.
+fn list(value: &Value) -> Vec<&Value> {
+    bare(value).as_sequence().map_or_else(|| vec![bare(value)], |all| all.iter().map(bare).collect())
+}
+
+/// Every statement of every policy: the resource and function that it stands with, and itself.
+fn statements(template: &Value) -> Vec<(&str, &Value)> {
+    let mut found = Vec::new();
+    for (name, resource) in template["Resources"].as_mapping().unwrap() {
+        collect(resource, name.as_str().unwrap(), &mut found);
+    }
+    assert!(found.len() > 40, "the statements of functions, queues, the topic and the key");
+    found
+}
+
+fn collect<'a>(value: &'a Value, owner: &'a str, found: &mut Vec<(&'a str, &'a Value)>) {
+    match bare(value) {
+        Value::Mapping(map) if map.contains_key("Effect") => found.push((owner, bare(value))),
+        Value::Mapping(map) => map.values().for_each(|value| collect(value, owner, found)),
+        Value::Sequence(all) => all.iter().for_each(|value| collect(value, owner, found)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Tagged(_) => {}
+    }
+}
+
+fn own_roles(template: &Value) {
+    assert!(at(template, "Globals/Function/Role").is_none(), "SAM makes a role for each function that names none");
+    for (name, function) in resources(template, FUNCTION) {
+        assert!(function.get("Role").is_none(), "{name} names a role");
+        for policy in function["Policies"].as_sequence().unwrap() {
+            assert!(policy.get("Statement").is_some(), "{name}: a managed policy grants more than it needs");
+        }
+    }
+}
+
+fn nothing_wide(template: &Value) {
+    let mut used = BTreeSet::new();
+    for (owner, statement) in statements(template) {
+        let id = text(statement, "Sid").unwrap_or_default();
+        let fields =
+            ["Action", "Resource", "NotAction", "NotResource"].into_iter().filter_map(|name| statement.get(name));
+        let entries = fields.flat_map(list).map(|entry| entry.as_str().unwrap());
+        // The secrets of tenants come and go; their names begin alike and end as their tenants do.
+        let tenants = ":secret:postd/${AWS::StackName}/tenants/*";
+        let wide = entries.map(|entry| entry.strip_suffix(tenants).unwrap_or(entry)).any(|entry| entry.contains('*'));
+        assert!(statement.get("NotAction").is_none() && statement.get("NotResource").is_none(), "{owner} {id}");
+        if !wide {
+            continue;
+        }
+        let listed = WIDE.iter().position(|(place, sid, _)| {
+            let is_there =
+                place.strip_prefix('*').map_or(owner == *place, |end| owner.trim_end_matches("Policy").ends_with(end));
+            is_there && id == *sid
+        });
+        let listed = listed.unwrap_or_else(|| panic!("{owner} {id} names everything, and no reason is listed"));
+        let refuses = text(statement, "Effect") == Some("Deny");
+        assert_eq!(refuses, WIDE[listed].2.starts_with("a refusal"), "{owner} {id}: {}", WIDE[listed].2);
+        used.insert(listed);
+    }
+    assert_eq!(used.len(), WIDE.len(), "a reason is listed for what is not there");
+}
+
+fn tokens_for_few(template: &Value) {
+    let short = |all: Vec<&str>, service: &str| -> BTreeSet<String> {
+        all.into_iter().map(|action| action.strip_prefix(service).unwrap().to_owned()).collect()
+    };
+    for (name, function) in resources(template, FUNCTION) {
+        let listed = TOKENS.iter().find(|(function, ..)| *function == name);
+        let (_, rows, key) = *listed.unwrap_or(&(name, &[], &[]));
+        let set = |names: &[&str]| -> BTreeSet<String> { names.iter().map(ToString::to_string).collect() };
+        assert_eq!(short(rights(function, "VaultTable.Arn"), "dynamodb:"), set(rows), "{name}: sealed tokens");
+        assert_eq!(short(rights(function, "TokenKey.Arn"), "kms:"), set(key), "{name}: the key");
+    }
+    // Nobody names either in another way than the one that is looked for here.
+    for (owner, statement) in statements(template) {
+        for entry in list(&statement["Resource"]).into_iter().filter_map(Value::as_str) {
+            let of_tokens = entry.contains("VaultTable") || entry.contains("TokenKey");
+            assert!(!of_tokens || ["VaultTable.Arn", "TokenKey.Arn"].contains(&entry), "{owner}: {entry}");
+        }
+    }
+}
+
+fn keys_bound_to_tenants(template: &Value) {
+    let key = at(template, "Resources/TokenKey/Properties").unwrap();
+    assert_eq!(key["EnableKeyRotation"].as_bool(), Some(true));
+    assert_eq!(number(key, "PendingWindowInDays"), Some(30), "the longest time to think better of it");
+    let bound = at(key, "KeyPolicy/Statement").unwrap().as_sequence().unwrap().iter().any(|statement| {
+        let actions: BTreeSet<&str> = list(&statement["Action"]).into_iter().filter_map(Value::as_str).collect();
+        text(statement, "Effect") == Some("Deny")
+            && text(statement, "Principal/AWS") == Some("*")
+            && ["kms:Encrypt", "kms:Decrypt", "kms:GenerateDataKey", "kms:GenerateDataKeyWithoutPlaintext"]
+                .iter()
+                .all(|action| actions.contains(action))
+            && text(statement, "Condition/Null/kms:EncryptionContext:tenant") == Some("true")
+    });
+    assert!(bound, "a data key could be made or opened for no tenant");
+}
+
+fn safe_tables(template: &Value) {
+    let mut tables = 0;
+    for (name, table) in resources(template, TABLE) {
+        assert_eq!(at(table, "SSESpecification/SSEEnabled").and_then(Value::as_bool), Some(true), "{name}");
+        let recovery = at(table, "PointInTimeRecoverySpecification/PointInTimeRecoveryEnabled");
+        assert_eq!(recovery.and_then(Value::as_bool), Some(true), "{name}");
+        let protection = list(&table["DeletionProtectionEnabled"]);
+        assert_eq!(protection.first().and_then(|condition| condition.as_str()), Some("ProtectsData"), "{name}");
+        assert_eq!(protection.get(1).and_then(|value| value.as_bool()), Some(true), "{name}");
+        tables += 1;
+    }
+    assert_eq!(tables, 2);
+    let protected: BTreeSet<&str> = list(at(template, "Conditions/ProtectsData").unwrap())
+        .into_iter()
+        .map(|equals| list(equals)[1].as_str().unwrap())
+        .collect();
+    assert_eq!(protected, BTreeSet::from(["production", "staging"]));
+    let mut kept = 0;
+    for (name, resource) in template["Resources"].as_mapping().unwrap() {
+        if [TABLE, SECRET, "AWS::KMS::Key"].contains(&resource["Type"].as_str().unwrap()) {
+            assert_eq!(text(resource, "UpdateReplacePolicy"), Some("Retain"), "{name:?}");
+            assert_eq!(text(resource, "DeletionPolicy"), Some("RetainExceptOnCreate"), "{name:?}");
+            kept += 1;
+        }
+    }
+    assert!(kept > 8);
+}
+
+fn closed_queues(template: &Value) {
+    let mut closed = BTreeSet::new();
+    for (name, policy) in resources(template, "AWS::SQS::QueuePolicy") {
+        for queue in list(&policy["Queues"]) {
+            let queue = queue.as_str().unwrap();
+            let refuses = statements_of(policy).into_iter().any(|statement| {
+                text(statement, "Effect") == Some("Deny")
+                    && text(statement, "Principal") == Some("*")
+                    && text(statement, "Action") == Some("sqs:*")
+                    && text(statement, "Resource") == Some(&format!("{queue}.Arn"))
+                    && text(statement, "Condition/Bool/aws:SecureTransport") == Some("false")
+            });
+            assert!(refuses, "{name} lets callers without TLS to {queue}");
+            closed.insert(queue);
+        }
+    }
+    for (name, queue) in resources(template, QUEUE) {
+        assert_eq!(queue["SqsManagedSseEnabled"].as_bool(), Some(true), "{name}");
+        assert!(closed.contains(name), "{name} has no policy");
+        let is_end = queue.get("RedrivePolicy").is_none();
+        assert_eq!(text(queue, "RedriveAllowPolicy/redrivePermission"), is_end.then_some("byQueue"), "{name}");
+    }
+}
+
+fn statements_of(policy: &Value) -> Vec<&Value> {
+    at(policy, "PolicyDocument/Statement").unwrap().as_sequence().unwrap().iter().collect()
+}
+
+fn no_plain_secrets(template: &Value) {
+    for (name, secret) in resources(template, SECRET) {
+        assert!(secret.get("SecretString").is_none(), "{name} stands in the template");
+        assert!(number(secret, "GenerateSecretString/PasswordLength").unwrap() >= 32, "{name}");
+    }
+    for (name, parameter) in template["Parameters"].as_mapping().unwrap() {
+        let name = name.as_str().unwrap();
+        let telling = ["secret", "password", "credential", "apikey"];
+        assert!(!telling.iter().any(|word| name.to_lowercase().contains(word)), "{name} sounds like a secret");
+        assert!(parameter.get("NoEcho").is_none(), "{name}: what must not be shown must not be a parameter");
+    }
+}
+
+fn checked_parameters(template: &Value) {
+    for (name, parameter) in template["Parameters"].as_mapping().unwrap() {
+        assert!(text(parameter, "Description").is_some_and(|text| text.ends_with('.')), "{name:?}");
+        let pattern = text(parameter, "AllowedPattern");
+        let is_bounded = if text(parameter, "Type") == Some("Number") {
+            number(parameter, "MinValue").is_some() && number(parameter, "MaxValue").is_some()
+        } else {
+            parameter.get("AllowedValues").is_some()
+                || pattern.is_some_and(|pattern| pattern.starts_with('^') && pattern.ends_with('$'))
+        };
+        assert!(is_bounded, "{name:?} takes anything");
+        assert!(parameter.get("Default").is_some(), "{name:?}: a first deployment asks for nothing");
+    }
+}
+
+fn traced_and_logged(template: &Value) {
+    assert_eq!(text(template, "Globals/Function/Tracing"), Some("Active"));
+    template_rules::own_log_groups(template);
+    for (name, function) in resources(template, FUNCTION) {
+        assert!(function.get("Tracing").is_none(), "{name} says otherwise");
+    }
+    for (name, group) in resources(template, "AWS::Logs::LogGroup") {
+        let path: Vec<&str> = list(&group["RetentionInDays"]).into_iter().filter_map(Value::as_str).collect();
+        assert_eq!(path, ["Environments", "Environment", "LogRetentionDays"], "{name}");
+    }
+    for (name, environment) in at(template, "Mappings/Environments").unwrap().as_mapping().unwrap() {
+        assert!(number(environment, "LogRetentionDays").is_some_and(|days| days > 0), "{name:?}");
+    }
+    let format = text(template, "Resources/HttpApi/Properties/AccessLogSettings/Format").unwrap();
+    assert!(format.contains("$context.requestId") && format.contains("$context.routeKey"));
+    // An OAuth callback carries its code and state there, a webhook its verify token.
+    for telling in ["$context.path", "queryString", "$context.identity.userAgent", "$request", "header"] {
+        assert!(!format.contains(telling), "{telling}");
+    }
+}
+
+fn guarded_api(template: &Value) {
+    let api = at(template, "Resources/HttpApi/Properties").unwrap();
+    for limit in ["ThrottlingRateLimit", "ThrottlingBurstLimit"] {
+        assert_eq!(list(at(api, "DefaultRouteSettings").unwrap().get(limit).unwrap()).len(), 3, "{limit}");
+    }
+    assert_eq!(text(api, "Auth/DefaultAuthorizer"), Some("ApiKey"));
+    let remembered = number(api, "Auth/Authorizers/ApiKey/Identity/ReauthorizeEvery").unwrap();
+    assert!(remembered <= 60, "a revoked key works for {remembered} s");
+    let mut open = BTreeSet::new();
+    for (_, function) in resources(template, FUNCTION) {
+        let events = function.get("Events").and_then(Value::as_mapping).into_iter().flat_map(|events| events.values());
+        for event in events.filter(|event| text(event, "Type") == Some("HttpApi")) {
+            match text(event, "Properties/Auth/Authorizer") {
+                None => {}
+                Some(authorizer) => {
+                    assert_eq!(authorizer, "NONE");
+                    let method = text(event, "Properties/Method").unwrap();
+                    open.insert(format!("{method} {}", text(event, "Properties/Path").unwrap()));
+                }
+            }
+        }
+    }
+    // As the API itself says, which asks for a scope everywhere else.
+    let said =
+        shared::http::routes::ROUTES.iter().filter(|(_, access)| *access == shared::http::routes::Access::Public);
+    let mut said: BTreeSet<String> = said.map(|(route, _)| (*route).to_owned()).collect();
+    said.insert("ANY $default".to_owned());
+    assert_eq!(open, said);
+}
+
+fn alarmed(template: &Value) {
+    let mut watched: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+    for (name, alarm) in resources(template, ALARM) {
+        let actions = list(alarm.get("AlarmActions").unwrap_or_else(|| panic!("{name} tells nobody")));
+        assert_eq!(actions.iter().filter_map(|action| action.as_str()).collect::<Vec<_>>(), ["AlarmTopic"], "{name}");
+        assert!(text(alarm, "AlarmDescription").is_some(), "{name}");
+        let series = alarm.get("Metrics").and_then(Value::as_sequence).into_iter().flatten();
+        let series = series.filter_map(|metric| at(metric, "MetricStat/Metric"));
+        for metric in series.chain([alarm]).filter(|metric| metric.get("MetricName").is_some()) {
+            let of =
+                metric["Dimensions"].as_sequence().unwrap().iter().filter_map(|dimension| text(dimension, "Value"));
+            watched.entry(text(metric, "MetricName").unwrap()).or_default().extend(of);
+        }
+    }
+    let functions: BTreeSet<&str> = resources(template, FUNCTION).map(|(name, _)| name).collect();
+    assert_eq!(watched["Errors"], functions, "errors of functions");
+    assert_eq!(watched["Throttles"], functions, "throttles of functions");
+    let ends = resources(template, QUEUE).filter(|(_, queue)| queue.get("RedrivePolicy").is_none());
+    let ends: BTreeSet<String> = ends.map(|(name, _)| format!("{name}.QueueName")).collect();
+    let seen: BTreeSet<String> =
+        watched["ApproximateNumberOfMessagesVisible"].iter().map(ToString::to_string).collect();
+    assert_eq!(seen, ends, "dead letters");
+    for metric in ["ApproximateAgeOfOldestMessage", "oldest_overdue", "5xx", "Invocations", "needs_review"] {
+        assert!(watched.contains_key(metric), "nobody hears of {metric}");
+    }
+    let topic = at(template, "Resources/AlarmTopicPolicy/Properties").unwrap();
+    for statement in statements_of(topic).into_iter().filter(|statement| text(statement, "Effect") == Some("Allow")) {
+        assert!(names(statement, "aws:SourceAccount"), "alarms of other accounts would be told");
+    }
+}
