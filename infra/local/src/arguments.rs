@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, Write as _};
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
@@ -152,6 +153,16 @@ pub(crate) struct RunArguments {
     #[arg(long, value_name = "PORT", default_value_t = 8082)]
     pub(crate) aws_port: u16,
 
+    /// Address of the emulated AWS services; containers reach that of Docker's bridge, as in `--aws-address 172.17.0.1`
+    ///
+    /// Whoever reaches it may do everything there: never one that other machines reach.
+    #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::from(Ipv4Addr::LOCALHOST))]
+    pub(crate) aws_address: IpAddr,
+
+    /// Write a template for `sam local invoke` to this file: every function, as `sam build` left it, against this cloud
+    #[arg(long, value_name = "FILE")]
+    pub(crate) sam: Option<PathBuf>,
+
     /// Keep tables, queues, keys and secrets here between runs, as in `--state-dir .postd`
     ///
     /// Without this everything is in memory. Messages are kept when it ends by Ctrl-C. The simulated platforms always start
@@ -201,6 +212,7 @@ impl RunArguments {
             parameters,
             api_port: self.api_port,
             simulator_port: self.simulator_port,
+            aws_address: self.aws_address,
             aws_port: self.aws_port,
             state_directory: self.state_dir,
             fresh: self.fresh,

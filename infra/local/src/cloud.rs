@@ -20,6 +20,7 @@ use crate::event_source::{self, Poller};
 use crate::gateway::Gateway;
 use crate::lambda::{EnvironmentInfo, InvokeError, Lambda, Settings};
 use crate::options::Options;
+use crate::sam;
 use crate::schedule::Schedule;
 use crate::seed::{self, SeedError, SeededTenant, TENANT_FILE};
 use crate::template::{self, Attributes, Parameters, Template};
@@ -163,6 +164,12 @@ impl Cloud {
     #[must_use]
     pub fn aws_url(&self) -> String {
         self.emulators.as_ref().map(Emulators::endpoint_url).unwrap_or_default()
+    }
+
+    /// A template for `sam local invoke`: each function as `sam build` left it in `built`, against this cloud.
+    #[must_use]
+    pub fn sam_template(&self, built: &Path) -> serde_json::Value {
+        sam::template(self.lambda.definitions(), self.lambda.common_environment(), &self.aws_url(), built)
     }
 
     /// The tenant that was created at the start, if one was asked for.
@@ -318,7 +325,7 @@ fn forget(directory: &Path) -> Result<(), Error> {
 }
 
 async fn start_emulators(options: &Options) -> Result<Emulators, Error> {
-    let address = SocketAddr::from(([127, 0, 0, 1], options.aws_port));
+    let address = SocketAddr::from((options.aws_address, options.aws_port));
     let started = emulators::Options { listen: address, state_directory: options.state_directory.clone() };
     Emulators::start(started).await.map_err(|error| match error {
         emulators::Error::Listen(source) => {

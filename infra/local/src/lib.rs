@@ -19,6 +19,7 @@ mod lambda;
 mod logs;
 mod observe;
 mod options;
+mod sam;
 mod schedule;
 mod seed;
 mod template;

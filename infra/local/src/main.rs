@@ -13,14 +13,14 @@ use clap::Parser as _;
 use local::{Cloud, Options, demo};
 use tokio::signal::unix::{SignalKind, signal};
 
-use arguments::{Arguments, Command};
+use arguments::{Arguments, Command, RunArguments};
 
 #[tokio::main]
 async fn main() -> ExitCode {
     let arguments = Arguments::parse();
     let done = match arguments.command {
-        None => run(arguments.run.options()).await.map(|()| true),
-        Some(Command::Run(run_arguments)) => run(run_arguments.options()).await.map(|()| true),
+        None => run(arguments.run).await.map(|()| true),
+        Some(Command::Run(run_arguments)) => run(run_arguments).await.map(|()| true),
         Some(Command::Demo(demo_arguments)) => {
             let style = demo_arguments.style();
             Box::pin(demo(demo_arguments.options(), style)).await
@@ -39,7 +39,9 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn run(options: Options) -> Result<(), Box<dyn Error>> {
+async fn run(arguments: RunArguments) -> Result<(), Box<dyn Error>> {
+    let (sam, options) = (arguments.sam.clone(), arguments.options());
+    let built = options.template.with_file_name(".aws-sam").join("build");
     let mut terminate = signal(SignalKind::terminate())?;
     let kept = options.state_directory.clone();
     let cloud = tokio::select! {
@@ -47,6 +49,11 @@ async fn run(options: Options) -> Result<(), Box<dyn Error>> {
         _asked = tokio::signal::ctrl_c() => return Ok(()),
         _asked = terminate.recv() => return Ok(()),
     };
+    if let Some(file) = sam {
+        let template = cloud.sam_template(&std::path::absolute(&built)?);
+        std::fs::write(&file, serde_json::to_vec_pretty(&template)?)
+            .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
+    }
     let state = kept.map_or_else(
         || "in memory, gone when this ends (keep it with --state-dir)".to_owned(),
         |directory| format!("kept in {} (start over with --fresh)", directory.display()),

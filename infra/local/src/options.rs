@@ -1,6 +1,7 @@
 //! How a local cloud is started.
 
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use crate::binaries::Build;
@@ -19,6 +20,8 @@ pub struct Options {
     pub api_port: u16,
     /// Port of the platforms' simulator.
     pub simulator_port: u16,
+    /// Address of the AWS endpoint: this machine's loopback, unless containers are to reach it.
+    pub aws_address: IpAddr,
     /// Port of the AWS endpoint.
     pub aws_port: u16,
     /// Where tables, queues, keys and secrets are kept between runs; nowhere without.
@@ -56,6 +59,7 @@ impl Options {
             parameters: BTreeMap::new(),
             api_port: 0,
             simulator_port: 0,
+            aws_address: Ipv4Addr::LOCALHOST.into(),
             aws_port: 0,
             state_directory: None,
             fresh: false,

@@ -124,6 +124,16 @@ impl Lambda {
         })
     }
 
+    /// Every function, as the template describes it.
+    pub(crate) fn definitions(&self) -> impl Iterator<Item = &FunctionDefinition> {
+        self.functions.values().map(|function| function.definition.as_ref())
+    }
+
+    /// What every function finds in its environment besides the template's variables.
+    pub(crate) fn common_environment(&self) -> &BTreeMap<String, String> {
+        &self.settings.environment
+    }
+
     /// Finds a function by its name, its logical id or its binary, and gives its name.
     pub(crate) fn find(&self, any_name: &str) -> Option<String> {
         let matches = |function: &&Function| {
