@@ -12,6 +12,7 @@ pub(crate) mod instance;
 pub(crate) mod publishing;
 pub(crate) mod refusals;
 pub(crate) mod requests;
+pub(crate) mod specifications;
 pub(crate) mod webhooks;
 
 pub(crate) use instance::{Conversation, Draft, Instance, Kind, Limit, Refused, Respelled, Signed};
@@ -32,6 +33,7 @@ macro_rules! compliance {
             requests: signing_twice_is_signing_once, f56_no_secret_is_shown_or_remembered,
                 every_call_goes_to_a_host_of_the_platform, f45_what_a_post_says_cannot_change_a_path,
                 the_consent_page_gets_state_and_address_and_no_secret;
+            specifications: every_request_is_as_its_platform_specifies_it;
             conversations: every_conversation_comes_to_its_end, f44_a_listing_without_end_is_given_up,
                 what_is_not_supported_says_why, only_the_platforms_word_ends_a_connection;
             webhooks: f74_a_repeat_has_the_key_of_the_first, f76_only_what_the_platform_signed_is_taken,

@@ -90,6 +90,10 @@ fn kinds() -> Vec<Kind> {
     let photo = json!({"url": "https://example.com/a.jpg", "kind": "image", "alt_text": "A loaf"});
     let live = || vec![ok(&post("LIVE"))];
     let kind = |name, post, answers| Kind { name, post, answers, remote_id: POST };
+    let leads = |action: &str| {
+        let options = json!({"gbp": {"call_to_action": {"action": action, "url": "https://e.com/b"}}});
+        prepared(json!({"text": "Come"}), Some(options))
+    };
     let call = json!({"gbp": {"call_to_action": {"action": "call"}}});
     let book = json!({"gbp": {"call_to_action": {"action": "book", "url": "https://e.com/b"}, "language": "en"}});
     let offer = json!({"coupon_code": "B20", "redeem_url": "https://e.com/b", "terms": "One per vehicle"});
@@ -102,6 +106,10 @@ fn kinds() -> Vec<Kind> {
         kind("a photo", prepared(json!({"media": [photo]}), None), live()),
         kind("a call", prepared(json!({"text": "Call us"}), Some(call)), live()),
         kind("a button", prepared(json!({"text": "Book"}), Some(book)), live()),
+        kind("a button to order", leads("order"), live()),
+        kind("a button to a shop", leads("shop"), live()),
+        kind("a button to learn more", leads("learn_more"), live()),
+        kind("a button to sign up", leads("sign_up"), live()),
         kind("an event", prepared(json!({"text": "Come"}), Some(json!({"gbp": {"event": event()}}))), live()),
         kind(
             "an offer",

@@ -156,6 +156,8 @@ fn single(media: &str) -> Vec<Answer> {
 fn kinds() -> Vec<Kind> {
     let tagged = json!({"user_tags": [{"username": "ada", "x": 500, "y": 250}], "location": "110"});
     let reel = json!({"placement": "reel", "share_to_feed": true, "audio_name": "Song", "collaborators": ["ada"]});
+    let bare = json!({"url": "https://example.com/a.mp4", "kind": "video"});
+    let trial = json!({"placement": "reel", "thumb_offset": 1500, "trial": "performance", "is_ai_generated": true});
     let kind = |name, post, answers, remote_id| Kind { name, post, answers, remote_id };
     let carousel = vec![
         quota(),
@@ -199,6 +201,12 @@ fn kinds() -> Vec<Kind> {
             post(json!({"media": [video()]}), Some(json!({"placement": "story"}))),
             single("17855000000000005"),
             "17855000000000005",
+        ),
+        kind(
+            "trial reel",
+            post(json!({"media": [bare]}), Some(trial)),
+            single("17855000000000006"),
+            "17855000000000006",
         ),
     ]
 }

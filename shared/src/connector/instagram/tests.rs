@@ -4,10 +4,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{testing::*, *};
-use crate::{
-    connector::{Body, Disposition, Effect, ReadBack},
-    content::Content,
-};
+use crate::connector::{Body, Disposition, Effect, ReadBack};
 
 fn connector() -> Instagram {
     Instagram::new(InstagramSettings::default())
@@ -243,32 +240,4 @@ fn only_a_revoked_permission_of_instagram_ends_a_connection(
     ]}]});
     let events = connector().parse_webhook_event(body.to_string().as_bytes()).unwrap();
     assert_eq!(events[0].kind == crate::connector::WebhookKind::ConnectionRevoked, ends);
-}
-
-#[test]
-fn every_parameter_of_a_container_is_in_metas_contract() {
-    // The specifications lie beside the repository, not in it.
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../shared/specs/meta/graph-v25-codegen.trimmed.json");
-    let Ok(text) = std::fs::read_to_string(path) else {
-        eprintln!("skipped: Meta's contract is not beside the repository");
-        return;
-    };
-    // Added with v26, and so not in the contract of v25.
-    let newer = ["is_ai_generated"];
-    let content: Content = serde_json::from_value(json!({"text": "a", "media": [
-        {"url": "https://example.com/a.mp4", "kind": "video", "thumbnail": "https://example.com/a.jpg"},
-    ]}))
-    .unwrap();
-    let options = json!({"instagram": {
-        "share_to_feed": true, "audio_name": "a", "location": "1", "collaborators": ["a"], "is_ai_generated": true,
-    }});
-    let reel = Prepared { content, options: Some(serde_json::from_value(options).unwrap()), ..picture() };
-    for post in [picture(), reel] {
-        let state = json!({"step": "container"});
-        let (request, _, _) = call(connector().publish(&post, &at(&state), None).unwrap());
-        let Body::Form(fields) = request.body else { panic!("no form") };
-        for (name, _) in fields.iter().filter(|(name, _)| !newer.contains(&name.as_str())) {
-            assert!(text.contains(&format!("\"{name}\"")), "{name} is in no contract");
-        }
-    }
 }

@@ -167,6 +167,28 @@ fn kinds() -> Vec<Kind> {
             vec![none.clone(), created.clone(), filled.clone(), ready.clone(), done.clone(), done.clone()],
         ),
         kind(
+            "plain text with every option",
+            post(
+                text.clone(),
+                with(json!({
+                    "preview_text": "From six", "to_name": "*|FNAME|*", "folder_id": "a1", "auto_footer": true, "inline_css": true,
+                    "tracking": {"opens": true, "html_clicks": true, "text_clicks": true, "google_analytics": "bread"},
+                })),
+            ),
+            usual(),
+        ),
+        kind(
+            "an A/B test of senders",
+            post(
+                text.clone(),
+                json!({"subject": "Bread", "from_name": "Bakery", "html": "<p>*|UNSUB|*</p>", "ab_test": {
+                    "winner": "total_revenue", "wait_minutes": 120, "test_size": 100,
+                    "reply_to_addresses": ["a@example.com", "b@example.com"],
+                }}),
+            ),
+            usual(),
+        ),
+        kind(
             "a draft that an earlier run has made",
             post(text, sender.clone()),
             vec![ok(&json!({"campaigns": [campaign("save")], "total_items": 1})), filled, ready, done],
