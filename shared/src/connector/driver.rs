@@ -60,8 +60,12 @@ impl Budget {
     /// The deadline of a call that starts now, or `None` if too little is left.
     #[must_use]
     pub fn next_call(&self) -> Option<Duration> {
-        let left = self.ends.saturating_duration_since(Instant::now());
+        let left = self.left();
         (left >= self.shortest_call).then(|| left.min(self.longest_call))
+    }
+
+    fn left(&self) -> Duration {
+        self.ends.saturating_duration_since(Instant::now())
     }
 }
 
@@ -161,6 +165,18 @@ impl<'a> Calls<'a> {
 }
 
 impl Calls<'_> {
+    /// Whether a call failed for nothing but the end of our time, without any effect that may not be repeated.
+    fn is_cut_off(&self, failure: &CallFailed, effect: Effect) -> bool {
+        let may_be_repeated = match failure {
+            CallFailed::Transport(TransportError::NotSent(Cause::Timeout)) => true,
+            CallFailed::Transport(TransportError::NoAnswer(Cause::Timeout)) => effect != Effect::Publish,
+            CallFailed::Transport(_) | CallFailed::Refused(_) | CallFailed::OutOfTime | CallFailed::TooManyCalls => {
+                false
+            }
+        };
+        may_be_repeated && self.budget.next_call().is_none()
+    }
+
     async fn look(&mut self, source: Source) -> Result<Answer, CallFailed> {
         let deadline = self.budget.next_call().ok_or(CallFailed::OutOfTime)?;
         let seen = self.transport.look(source, deadline).await;
@@ -284,7 +300,8 @@ pub enum Ended<E> {
         /// Why nobody knows.
         cause: Refusal,
     },
-    /// The time budget did not allow the next call, and it was not made: an intent stored for it stands for nothing.
+    /// The time budget did not allow the next call, and it was not made, or the end of the time cut off a piece of a file of
+    /// which earlier ones had got through: an intent stored for it stands for nothing.
     OutOfTime {
         /// Where to go on.
         checkpoint: Checkpoint,
@@ -377,6 +394,8 @@ pub async fn run_publish<J: Journal>(
 ) -> Ended<J::Error> {
     let FirstStep { mut next, fingerprint, mut stored, publish_answered: mut publish_left } = first;
     let (mut step, mut pieces) = (0, 0);
+    // How long a piece of this run has taken at most, if one has got through.
+    let mut slowest_piece: Option<Duration> = None;
     while step < MOST_PUBLISH_STEPS && pieces < MOST_PIECES {
         let (asked, effect, checkpoint) = match next {
             Next::Done(published) => return Ended::Published(published),
@@ -387,11 +406,15 @@ pub async fn run_publish<J: Journal>(
             Next::Look { source, checkpoint } => (Asked::File(source), Effect::Read, checkpoint),
         };
         // A large file has many pieces, and each brings the publish nearer to its end.
-        match asked {
-            Asked::Platform(Request { body: Body::Piece(_), .. }) => pieces += 1,
-            Asked::Platform(_) | Asked::File(_) => step += 1,
+        let is_piece = matches!(&asked, Asked::Platform(Request { body: Body::Piece(_), .. }));
+        if is_piece {
+            pieces += 1;
+        } else {
+            step += 1;
         }
-        if calls.budget.next_call().is_none() {
+        // What is cut off would have to be sent again: a piece that may take longer than there is time is the next run's.
+        let may_be_cut_off = is_piece && slowest_piece.is_some_and(|slowest| calls.budget.left() < slowest * 2);
+        if may_be_cut_off || calls.budget.next_call().is_none() {
             // The call is not made. What a publish was answered with is in the checkpoint: the next run goes on from it.
             return if publish_left {
                 Ended::Waiting { delay: SignedDuration::ZERO, checkpoint, publish_answered: true }
@@ -419,6 +442,7 @@ pub async fn run_publish<J: Journal>(
                 Ended::Withheld { error, checkpoint: stored }
             };
         }
+        let (began, contact) = (Instant::now(), calls.contact);
         let outcome = match asked {
             Asked::Platform(request) => calls.send(request).await,
             Asked::File(source) => calls.look(source).await,
@@ -427,10 +451,20 @@ pub async fn run_publish<J: Journal>(
         next = match outcome {
             Ok(answer) => {
                 publish_left |= effect == Effect::Publish;
+                if is_piece {
+                    slowest_piece = slowest_piece.max(Some(began.elapsed()));
+                }
                 match calls.connector.publish(post, &stored, Some(&answer)) {
                     Ok(next) => next,
                     Err(error) => return refused(error, effect, publish_left),
                 }
+            }
+            // Pieces get through, and our own time was over: that is no word of the platform's, and no failure.
+            Err(failure)
+                if is_piece && slowest_piece.is_some() && !publish_left && calls.is_cut_off(&failure, effect) =>
+            {
+                calls.contact = contact;
+                return Ended::OutOfTime { checkpoint: stored };
             }
             Err(failure) => return unsent(failure, effect, publish_left, stored),
         };

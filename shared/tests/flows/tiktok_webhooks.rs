@@ -101,29 +101,79 @@ async fn f74_what_tiktok_tells_again_is_recorded_once() {
     assert_eq!((hooks("HOOK#tiktok#"), hooks("#HOOK#2026")), (1, 1));
 }
 
+/// A delivery about a post of the bakery, as TikTok signs it at this moment.
+fn told(world: &World, event: &str, content: &Value) -> (String, String) {
+    let body = json!({
+        "client_key": simulator::tiktok::APP.id, "event": event, "create_time": world.clock_seconds(),
+        "user_openid": seed::BAKERY, "content": content.to_string(),
+    })
+    .to_string();
+    let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, simulator::tiktok::APP.secret.as_bytes());
+    let time = world.clock_seconds();
+    let signature = aws_lc_rs::hmac::sign(&key, format!("{time}.{body}").as_bytes());
+    (body, format!("t={time},s={}", data_encoding::HEXLOWER.encode(signature.as_ref())))
+}
+
 #[tokio::test]
 async fn what_everyone_may_see_is_told_with_its_public_id() {
     let (world, connection) = Box::pin(begin()).await;
     let id = tiktok(&world).write_by_hand(seed::BAKERY, "By hand");
-    let signature = |body: &str| {
-        let key = aws_lc_rs::hmac::Key::new(aws_lc_rs::hmac::HMAC_SHA256, simulator::tiktok::APP.secret.as_bytes());
-        let time = world.clock_seconds();
-        let signature = aws_lc_rs::hmac::sign(&key, format!("{time}.{body}").as_bytes());
-        format!("t={time},s={}", data_encoding::HEXLOWER.encode(signature.as_ref()))
-    };
     for (event, kind) in [
         ("post.publish.publicly_available", "post.published"),
         ("post.publish.no_longer_publicaly_available", "post.removed"),
     ] {
         let content = json!({ "publish_id": "v_pub_file~v2-1.1", "post_id": id, "publish_type": "DIRECT_PUBLISH" });
-        let body = json!({
-            "client_key": simulator::tiktok::APP.id, "event": event, "create_time": world.clock_seconds(),
-            "user_openid": seed::BAKERY, "content": content.to_string(),
-        })
-        .to_string();
-        let signature = signature(&body);
-        assert_eq!(hand_in(&world, (body, signature)).await, 200);
+        assert_eq!(hand_in(&world, told(&world, event, &content)).await, 200);
         let event = &view(&world, &connection).await["last_event"];
         assert_eq!((event["kind"].as_str(), event["remote_id"].as_str()), (Some(kind), Some(id.as_str())));
     }
+}
+
+/// What TikTok tells of a post, in the order in which it happens.
+const TOLD: [&str; 3] =
+    ["post.publish.complete", "post.publish.publicly_available", "post.publish.no_longer_publicaly_available"];
+const ORDERS: [[usize; 3]; 6] = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
+
+/// When each of the three is told: before we have asked what became of the post, meanwhile, or after it has ended for us; and
+/// whether the answer to the upload is lost, so that nothing of it is written down when TikTok begins to tell.
+const MOMENTS: [([usize; 3], bool); 4] = [([0, 0, 0], false), ([0, 0, 0], true), ([0, 1, 2], true), ([2, 2, 2], false)];
+
+#[tokio::test]
+async fn f75_in_whatever_order_and_however_early_a_post_is_told_of_it_ends_once_and_as_it_would_have() {
+    let (world, connection) = Box::pin(begin()).await;
+    let tasks = || tiktok(&world).tasks(seed::BAKERY);
+    let ways = ORDERS.iter().flat_map(|order| MOMENTS.iter().map(move |(moments, is_lost)| (order, moments, *is_lost)));
+    for (number, (order, moments, is_lost)) in ways.enumerate() {
+        // Six posts a minute are allowed.
+        world.advance(61);
+        if is_lost {
+            tiktok(&world).add_fault(Fault::new(FaultKind::LostAnswer).on_edge("PUT", "upload").times(1));
+        }
+        let id = accepted(&world, &video(&world, &connection, 1_000)).await;
+        for moment in 0..3 {
+            match moment {
+                0 => {
+                    world.drain().await;
+                    assert_eq!(world.state(&id).await == "unknown", is_lost);
+                }
+                1 => crate::tiktok::on(&world, 1).await,
+                _ => assert_eq!(settled(&world, &id, 31).await, "published", "{order:?} {moments:?}"),
+            }
+            assert_eq!(tasks().len(), number + 1, "the upload is begun once");
+            let content = json!({ "publish_id": tasks()[number].id, "post_id": format!("76{number:016}") });
+            for (event, _) in order.iter().zip(moments).filter(|(_, at)| **at == moment) {
+                let delivery = told(&world, TOLD[*event], &content);
+                assert_eq!(hand_in(&world, delivery.clone()).await, 200);
+                assert_eq!(hand_in(&world, delivery).await, 200, "again, as TikTok may");
+            }
+        }
+        let post = world.post(&id).await;
+        let own = videos(&world).into_iter().find(|video| video.publish_id.as_ref() == Some(&tasks()[number].id));
+        let own = own.expect("the video is out");
+        let remote_id = post["targets"][0]["remote_id"].as_str().unwrap();
+        assert!([Some(&own.id), own.publish_id.as_ref()].into_iter().flatten().any(|id| id == remote_id));
+        assert_eq!(post["targets"][0]["attempts"], 1);
+    }
+    assert_eq!(videos(&world).len(), ORDERS.len() * MOMENTS.len());
+    assert_eq!(view(&world, &connection).await["state"], "active");
 }

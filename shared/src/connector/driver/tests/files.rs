@@ -154,3 +154,67 @@ async fn a_large_file_may_have_many_pieces() {
     let ended = bench.publish(&Scripted::new(endless), FirstRecord::NotStored).await;
     assert!(matches!(ended, Ended::Published(_)), "{ended:?}");
 }
+
+/// A world in which calls take their time, in seconds, and are answered unless their deadline comes first.
+struct Clocked {
+    wire: Wire,
+    takes: Mutex<VecDeque<u64>>,
+    cut_off: TransportError,
+}
+
+impl Transport for Clocked {
+    fn send(&self, request: Request, deadline: Duration) -> Sending<'_> {
+        Box::pin(async move {
+            let takes = Duration::from_secs(self.takes.lock().unwrap().pop_front().unwrap_or(0));
+            let answer = self.wire.send(request, deadline).await;
+            tokio::time::advance(takes.min(deadline)).await;
+            if takes > deadline { Err(self.cut_off) } else { answer }
+        })
+    }
+}
+
+/// How an upload of three pieces ends that has ten seconds, after how many calls, and what it says of the platform.
+async fn in_ten_seconds(takes: &[u64], cut_off: TransportError) -> (Ended<&'static str>, usize, Option<Contact>) {
+    let Bench { wire, mut disk, app, token, events, .. } = bench((0..4).map(|_| Ok(answered())).collect());
+    let transport = Clocked { wire, takes: Mutex::new(takes.iter().copied().collect()), cut_off };
+    let connector = Scripted::new(upload);
+    let mut calls = Calls::new(&transport, &connector, &app, Some(&token), Budget::lasting(Duration::from_secs(10)));
+    let first = FirstStep::plan(&connector, &post(), &remember(&seen(), 0)).unwrap();
+    let ended = run_publish(&mut calls, &post(), first, FirstRecord::NotStored, &mut disk).await;
+    let made = events.lock().unwrap().iter().filter(|event| event.starts_with("call")).count();
+    (ended, made, calls.contact)
+}
+
+const CUT_OFF: TransportError = TransportError::NotSent(Cause::Timeout);
+
+#[tokio::test(start_paused = true)]
+async fn f30_a_piece_that_the_time_may_not_suffice_for_is_left_to_the_next_run() {
+    // Four seconds are less than twice the three that a piece has taken.
+    let (ended, calls, contact) = in_ten_seconds(&[3, 3, 3], CUT_OFF).await;
+    assert_eq!(ended, Ended::OutOfTime { checkpoint: remember(&seen(), 20) });
+    assert_eq!((calls, contact), (2, Some(Contact::Answered)));
+    let (ended, calls, _) = in_ten_seconds(&[2, 2, 2], CUT_OFF).await;
+    assert_eq!((matches!(ended, Ended::Published(_)), calls), (true, 4), "{ended:?}");
+}
+
+#[rstest]
+#[case::in_the_middle(TransportError::NotSent(Cause::Timeout), true)]
+#[case::before_the_answer(TransportError::NoAnswer(Cause::Timeout), true)]
+#[case::by_a_broken_connection(TransportError::NotSent(Cause::Broken), false)]
+#[tokio::test(start_paused = true)]
+async fn f30_a_piece_that_the_end_of_the_time_cuts_off_is_no_failure_of_an_upload_that_gets_on(
+    #[case] cut_off: TransportError,
+    #[case] goes_on: bool,
+) {
+    let (ended, calls, contact) = in_ten_seconds(&[2, 99], cut_off).await;
+    assert_eq!(calls, 2);
+    assert_eq!(ended == Ended::OutOfTime { checkpoint: remember(&seen(), 10) }, goes_on, "{ended:?}");
+    assert_eq!(contact == Some(Contact::Answered), goes_on, "{contact:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn f30_a_first_piece_that_takes_all_of_the_time_is_no_progress() {
+    let (ended, calls, contact) = in_ten_seconds(&[99], CUT_OFF).await;
+    assert!(matches!(ended, Ended::NotSent { .. }), "{ended:?}");
+    assert_eq!((calls, contact), (1, Some(Contact::NotReached)));
+}
