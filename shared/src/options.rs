@@ -11,7 +11,7 @@ mod linkedin;
 mod mailchimp;
 mod tiktok;
 
-pub use facebook::FacebookOptions;
+pub use facebook::{FacebookOptions, FacebookPlacement, FacebookSource};
 pub use gbp::{GbpAction, GbpCallToAction, GbpEvent, GbpOffer, GbpOptions};
 pub use instagram::{InstagramOptions, InstagramPlacement, InstagramTrial, InstagramUserTag};
 pub use linkedin::{LinkedinMention, LinkedinOptions, LinkedinPoll, LinkedinPollDuration, LinkedinVisibility};

@@ -57,7 +57,7 @@ pub const fn app(platform: Platform) -> &'static str {
 #[must_use]
 pub const fn hosts(platform: Platform) -> &'static [&'static str] {
     match platform {
-        Platform::Facebook => &[FACEBOOK_GRAPH_URL, FACEBOOK_DIALOG_URL],
+        Platform::Facebook => &[FACEBOOK_GRAPH_URL, FACEBOOK_DIALOG_URL, FACEBOOK_VIDEO_URL, FACEBOOK_UPLOAD_URL],
         Platform::Mailchimp => &[MAILCHIMP_LOGIN_URL, MAILCHIMP_API_URL],
         Platform::Tiktok => &[TIKTOK_API_URL, TIKTOK_LOGIN_URL],
         Platform::Gbp => {
@@ -86,6 +86,12 @@ pub const FACEBOOK_GRAPH_URL: &str = "POSTD_FACEBOOK_GRAPH_URL";
 
 /// Replaces `https://www.facebook.com`, where the consent dialog lives.
 pub const FACEBOOK_DIALOG_URL: &str = "POSTD_FACEBOOK_DIALOG_URL";
+
+/// Replaces `https://graph-video.facebook.com`, which takes the videos of Pages.
+pub const FACEBOOK_VIDEO_URL: &str = "POSTD_FACEBOOK_VIDEO_URL";
+
+/// Replaces `https://rupload.facebook.com`, which takes reels.
+pub const FACEBOOK_UPLOAD_URL: &str = "POSTD_FACEBOOK_UPLOAD_URL";
 
 /// Replaces the version of the Graph API, such as `v26.0`.
 pub const FACEBOOK_GRAPH_VERSION: &str = "POSTD_FACEBOOK_GRAPH_VERSION";

@@ -21,6 +21,7 @@ mod outbox;
 mod params;
 mod platforms;
 mod reply;
+mod sample;
 mod server;
 mod signature;
 mod stage;

@@ -42,6 +42,8 @@ impl Section for Platforms {
 fn facebook(reader: &mut Reader<'_>, hosts: HostPolicy, settings: &mut FacebookSettings) {
     reader.apply(variables::FACEBOOK_GRAPH_URL, |value| settings.set_graph_url(value, hosts));
     reader.apply(variables::FACEBOOK_DIALOG_URL, |value| settings.set_dialog_url(value, hosts));
+    reader.apply(variables::FACEBOOK_VIDEO_URL, |value| settings.set_video_url(value, hosts));
+    reader.apply(variables::FACEBOOK_UPLOAD_URL, |value| settings.set_upload_url(value, hosts));
     reader.apply(variables::FACEBOOK_GRAPH_VERSION, |value| settings.set_version(value));
     reader.apply_seconds(variables::FACEBOOK_SETTLE_SECONDS, |seconds| settings.set_settle_seconds(seconds));
 }

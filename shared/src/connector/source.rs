@@ -5,6 +5,7 @@
 
 use std::fmt;
 
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -122,7 +123,7 @@ impl Seen {
         if !self.in_parts && length != self.length {
             return Err(refused(SourceProblem::NoParts));
         }
-        Ok(Piece { source, first, length, seen: self.clone() })
+        Ok(Piece { source, first, length, seen: self.clone(), around: None })
     }
 }
 
@@ -133,6 +134,14 @@ pub struct Piece {
     first: u64,
     length: u64,
     seen: Seen,
+    around: Option<Box<Around>>,
+}
+
+/// What is sent before and after the bytes of a piece, in the same body.
+#[derive(Clone, PartialEq, Eq)]
+struct Around {
+    before: Bytes,
+    after: Bytes,
 }
 
 impl Piece {
@@ -158,6 +167,32 @@ impl Piece {
     #[must_use]
     pub fn seen(&self) -> &Seen {
         &self.seen
+    }
+
+    /// The same bytes as the file `name` of a form (`multipart/form-data`) with these fields before it, and the content type
+    /// that the call then has. `boundary` must be nothing that whoever made the file can know.
+    #[must_use]
+    pub fn in_form(mut self, fields: &[(&str, &str)], name: &str, boundary: &str) -> (Self, String) {
+        let disposition = |name: &str| format!("--{boundary}\r\nContent-Disposition: form-data; name=\"{name}\"");
+        let mut before = String::new();
+        for (name, value) in fields {
+            before.extend([disposition(name).as_str(), "\r\n\r\n", value, "\r\n"]);
+        }
+        before.push_str(&disposition(name));
+        before.push_str("; filename=\"file\"\r\nContent-Type: application/octet-stream\r\n\r\n");
+        let after = format!("\r\n--{boundary}--\r\n");
+        self.around = Some(Box::new(Around { before: before.into(), after: after.into() }));
+        (self, format!("multipart/form-data; boundary={boundary}"))
+    }
+
+    /// What is sent before the bytes.
+    pub(super) fn before(&self) -> Bytes {
+        self.around.as_ref().map_or_else(Bytes::new, |around| around.before.clone())
+    }
+
+    /// What is sent after the bytes.
+    pub(super) fn after(&self) -> Bytes {
+        self.around.as_ref().map_or_else(Bytes::new, |around| around.after.clone())
     }
 
     /// The last byte.
@@ -342,6 +377,20 @@ mod tests {
     #[case("", false)]
     fn a_file_has_the_type_of_its_kind(#[case] media_type: &str, #[case] fits: bool) {
         assert_eq!(post().media(0).unwrap().is_of_type(media_type), fits);
+    }
+
+    #[test]
+    fn a_piece_may_be_a_file_of_a_form() {
+        let piece = seen(100, true).piece(post().media(0).unwrap(), 10, 5).unwrap();
+        assert!(piece.before().is_empty() && piece.after().is_empty());
+        let (piece, content_type) = piece.in_form(&[("phase", "transfer"), ("at", "10")], "chunk", "b-1");
+        assert_eq!(content_type, "multipart/form-data; boundary=b-1");
+        let before = "--b-1\r\nContent-Disposition: form-data; name=\"phase\"\r\n\r\ntransfer\r\n\
+                      --b-1\r\nContent-Disposition: form-data; name=\"at\"\r\n\r\n10\r\n\
+                      --b-1\r\nContent-Disposition: form-data; name=\"chunk\"; filename=\"file\"\r\n\
+                      Content-Type: application/octet-stream\r\n\r\n";
+        assert_eq!((piece.before().as_ref(), piece.after().as_ref()), (before.as_bytes(), &b"\r\n--b-1--\r\n"[..]));
+        assert_eq!((piece.first(), piece.length()), (10, 5));
     }
 
     #[test]

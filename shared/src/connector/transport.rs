@@ -271,7 +271,10 @@ async fn encode(
         }
         Body::Json(value) => (Some(JSON), Data::from(Bytes::from(value.to_string()))),
         Body::Bytes(bytes) => (None, Data::from(bytes)),
-        Body::Piece(piece) => (None, Data::File(files::open(files, &piece).await.map_err(Failure::Source)?)),
+        Body::Piece(piece) => {
+            let stream = files::open(files, &piece).await.map_err(Failure::Source)?;
+            (None, Data::File { before: piece.before(), stream, after: piece.after() })
+        }
     };
     let mut encoded = http::Request::new(Outgoing { data, handed_over: Arc::clone(handed_over) });
     *encoded.method_mut() = request.method;
@@ -289,7 +292,7 @@ async fn encode(
 /// What is still to be sent.
 enum Data {
     Whole(Option<Bytes>),
-    File(files::Stream),
+    File { before: Bytes, stream: files::Stream, after: Bytes },
 }
 
 impl From<Bytes> for Data {
@@ -314,7 +317,9 @@ impl HttpBody for Outgoing {
     ) -> Poll<Option<Result<Frame<Bytes>, SourceProblem>>> {
         let bytes = match &mut self.data {
             Data::Whole(bytes) => Poll::Ready(bytes.take().map(Ok)),
-            Data::File(stream) => stream.poll(context),
+            Data::File { before, .. } if !before.is_empty() => Poll::Ready(Some(Ok(std::mem::take(before)))),
+            Data::File { stream, .. } if stream.left() > 0 => stream.poll(context),
+            Data::File { after, .. } => Poll::Ready((!after.is_empty()).then(|| Ok(std::mem::take(after)))),
         };
         let Poll::Ready(bytes) = bytes else { return Poll::Pending };
         if self.is_end_stream() && bytes.as_ref().is_none_or(Result::is_ok) {
@@ -326,14 +331,14 @@ impl HttpBody for Outgoing {
     fn is_end_stream(&self) -> bool {
         match &self.data {
             Data::Whole(bytes) => bytes.is_none(),
-            Data::File(stream) => stream.left() == 0,
+            Data::File { before, stream, after } => before.is_empty() && stream.left() == 0 && after.is_empty(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         SizeHint::with_exact(match &self.data {
             Data::Whole(bytes) => bytes.as_ref().map_or(0, |bytes| bytes.len() as u64),
-            Data::File(stream) => stream.left(),
+            Data::File { before, stream, after } => (before.len() + after.len()) as u64 + stream.left(),
         })
     }
 }

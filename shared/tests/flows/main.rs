@@ -13,6 +13,7 @@ mod deletions;
 mod dispatch;
 mod duplicates;
 mod edits;
+mod facebook_video;
 mod failure_modes;
 mod faults;
 mod gateway;

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use jiff::SignedDuration;
 use serde_json::Value;
 use shared::refresh::Round;
-use simulator::{Fault, FaultKind, tiktok::seed};
+use simulator::{Fault, FaultKind, LoggedCall, tiktok::seed};
 
 use crate::{
     tiktok::{FAR_PHOTO, FAR_VIDEO, accepted, calls, chosen, connected, far, on, settled, tiktok, video, videos},
@@ -79,11 +79,14 @@ async fn f38_each_step_that_is_lost_on_the_way_makes_no_second_video() {
     }
 }
 
-/// Works on the post until the platform has taken the effect of the call at `edge`, and is gone before the answer comes.
-async fn die_at(world: &World, method: &str, edge: &str) {
-    let mut hold = Fault::new(FaultKind::AcceptedThenTimeout).on_edge(method, edge).times(1);
-    hold.hold_seconds = Some(3_600);
-    tiktok(world).add_fault(hold);
+/// The call at an edge takes effect, and its answer does not come within the life of a consumer.
+pub(crate) fn held(method: &str, edge: &str) -> Fault {
+    let hold = Fault::new(FaultKind::AcceptedThenTimeout).on_edge(method, edge).times(1);
+    Fault { hold_seconds: Some(3_600), ..hold }
+}
+
+/// Works on the post until the platform has taken the effect of a call that is [`held`], and is gone before the answer comes.
+pub(crate) async fn die_at_held(world: &World, calls: impl Fn() -> Vec<LoggedCall>) {
     for _ in 0..10 {
         let messages = world.receive(&world.publish_queue, 180).await;
         {
@@ -95,8 +98,7 @@ async fn die_at(world: &World, method: &str, edge: &str) {
                     _ = &mut work => break true,
                     () = tokio::task::yield_now() => {}
                 }
-                let is_held = |call: &simulator::LoggedCall| call.fault == Some(FaultKind::AcceptedThenTimeout);
-                if tiktok(world).requests().iter().any(is_held) {
+                if calls().iter().any(|call| call.fault == Some(FaultKind::AcceptedThenTimeout)) {
                     break false;
                 }
             };
@@ -110,7 +112,12 @@ async fn die_at(world: &World, method: &str, edge: &str) {
         world.advance(6);
         world.dispatcher.tick().await.unwrap();
     }
-    panic!("{edge} was never called");
+    panic!("the call was never made");
+}
+
+async fn die_at(world: &World, method: &str, edge: &str) {
+    tiktok(world).add_fault(held(method, edge));
+    die_at_held(world, || tiktok(world).requests()).await;
 }
 
 #[tokio::test]

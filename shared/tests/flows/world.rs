@@ -490,6 +490,8 @@ pub(crate) fn settings(simulator: &Simulator) -> Settings {
     let (mut settings, facebook) = (Settings::default(), simulator.url_of("facebook"));
     settings.facebook.set_graph_url(&facebook, HostPolicy::StandIn).unwrap();
     settings.facebook.set_dialog_url(&facebook, HostPolicy::StandIn).unwrap();
+    settings.facebook.set_video_url(&facebook, HostPolicy::StandIn).unwrap();
+    settings.facebook.set_upload_url(&facebook, HostPolicy::StandIn).unwrap();
     let mailchimp = simulator.url_of("mailchimp");
     settings.mailchimp.set_login_url(&mailchimp, HostPolicy::StandIn).unwrap();
     settings.mailchimp.set_api_url(&mailchimp, HostPolicy::StandIn).unwrap();

@@ -79,6 +79,10 @@ struct Settings {
     refuse_duplicates: Option<bool>,
     page_budget: Option<PageBudget>,
     app_budget: Option<u32>,
+    video_seconds: Option<i64>,
+    video_piece_bytes: Option<u64>,
+    fail_next_video: Option<i64>,
+    cut_next_upload: Option<u64>,
 }
 
 #[derive(Deserialize)]
@@ -211,5 +215,17 @@ fn apply(facebook: &Facebook, settings: &Settings) {
     }
     if let Some(calls) = settings.app_budget {
         facebook.set_app_budget(calls);
+    }
+    if let Some(seconds) = settings.video_seconds {
+        facebook.set_video_takes(SignedDuration::from_secs(seconds));
+    }
+    if let Some(bytes) = settings.video_piece_bytes {
+        facebook.set_video_piece(bytes);
+    }
+    if let Some(code) = settings.fail_next_video {
+        facebook.fail_next_video(code);
+    }
+    if let Some(bytes) = settings.cut_next_upload {
+        facebook.cut_next_upload(bytes);
     }
 }

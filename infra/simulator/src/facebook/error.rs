@@ -17,6 +17,8 @@ pub(crate) struct GraphError {
     pub(crate) for_people: Option<(&'static str, &'static str)>,
     /// Minutes until a throttled caller may come back.
     pub(crate) wait_minutes: Option<u64>,
+    /// What a program needs to go on.
+    pub(crate) data: Option<Value>,
 }
 
 impl GraphError {
@@ -30,6 +32,7 @@ impl GraphError {
             transient: false,
             for_people: None,
             wait_minutes: None,
+            data: None,
         }
     }
 
@@ -157,6 +160,9 @@ impl GraphError {
         if let Some(fields) = error.as_object_mut() {
             if let Some(subcode) = self.subcode {
                 fields.insert("error_subcode".to_owned(), subcode.into());
+            }
+            if let Some(data) = &self.data {
+                fields.insert("error_data".to_owned(), data.clone());
             }
             if let Some((title, text)) = self.for_people {
                 fields.insert("error_user_title".to_owned(), title.into());

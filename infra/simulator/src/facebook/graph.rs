@@ -9,6 +9,7 @@ use super::render;
 use super::spec;
 use super::tokens::Caller;
 use super::versions;
+use super::videos::Form;
 use super::world::World;
 use crate::APP_ID;
 use crate::APP_NAME;
@@ -36,8 +37,11 @@ pub(crate) fn target(call: &Call, now: Timestamp) -> Result<Vec<&str>, GraphErro
     }
 }
 
+/// Where the files of reels go: `/video-upload/{version}/{reel}`.
+pub(crate) const UPLOADS: &str = "video-upload";
+
 /// Page and edge of a call, as faults name them.
-pub(crate) fn scope(target: &[&str]) -> (Option<String>, String) {
+fn scope(target: &[&str]) -> (Option<String>, String) {
     match target {
         [] => (None, "node".to_owned()),
         ["oauth", rest @ ..] => (None, format!("oauth/{}", rest.join("/"))),
@@ -52,6 +56,20 @@ fn page_of(node: &str) -> String {
 }
 
 impl World {
+    /// Page and edge of a call, as faults name them. What uploads a video is named after its phase: `videos/transfer`.
+    pub(crate) fn scope(&self, target: &[&str], call: &Call) -> (Option<String>, String) {
+        if let [UPLOADS, .., id] = target {
+            return (self.videos.get(*id).map(|reel| reel.page.clone()), UPLOADS.to_owned());
+        }
+        let (page, edge) = scope(target);
+        match call.params.text("upload_phase") {
+            Some(phase) if matches!(edge.as_str(), "videos" | "video_reels") => {
+                (page, format!("{edge}/{}", phase.to_ascii_lowercase()))
+            }
+            Some(_) | None => (page, edge),
+        }
+    }
+
     /// Answers a Graph call, except the handshake of a subscription.
     pub(crate) fn answer(&mut self, call: &Call, download: &Download, now: Timestamp) -> Answered {
         let target = match target(call, now) {
@@ -65,6 +83,9 @@ impl World {
             Ok(caller) => caller,
             Err(refused) => return *refused,
         };
+        if let ([UPLOADS, _, id], &Method::POST) = (target.as_slice(), &call.method) {
+            return Answered { result: self.receive_reel(&caller, id, call, download, now), caller: Some(caller) };
+        }
         let result = match call.method {
             Method::GET => self.get(&caller, &target, call, now),
             Method::POST => self.post(&caller, &target, call, download, now),
@@ -118,6 +139,9 @@ impl World {
         if self.photos.contains_key(&id) {
             return self.read_photo(caller, &id, call);
         }
+        if self.videos.contains_key(&id) {
+            return self.read_video(caller, &id, call, now);
+        }
         self.read_post(caller, &id, call)
     }
 
@@ -150,7 +174,7 @@ impl World {
             _ => {
                 let id = own_id(caller, node)?;
                 if self.posts.contains_key(&id) && edge == "insights" {
-                    return self.post_insights(caller, &id, call);
+                    return self.post_insights(caller, &id, call, now);
                 }
                 self.page(&id)?;
                 self.get_page_edge(caller, &id, edge, call, now)
@@ -183,6 +207,14 @@ impl World {
                 self.strict(call, "GET", edge, &[spec::PHOTOS_GET, paging::PARAMS])?;
                 self.list_photos(caller, page, call)
             }
+            "videos" => {
+                self.strict(call, "GET", edge, &[spec::VIDEOS_GET, paging::PARAMS])?;
+                self.list_videos(caller, page, Form::Video, call, now)
+            }
+            "video_reels" => {
+                self.strict(call, "GET", edge, &[paging::PARAMS])?;
+                self.list_videos(caller, page, Form::Reel, call, now)
+            }
             "insights" => self.page_insights(caller, page, call, now),
             "subscribed_apps" => {
                 self.strict(call, "GET", edge, &[paging::PARAMS])?;
@@ -210,6 +242,8 @@ impl World {
                 match *edge {
                     "feed" => self.create_post(caller, &page, call, now),
                     "photos" => self.create_photo(caller, &page, call, download, now),
+                    "videos" => self.post_video(caller, &page, call, download, now),
+                    "video_reels" => self.post_reel(caller, &page, call, now),
                     "subscribed_apps" => self.install(caller, &page, call),
                     _ => Err(GraphError::unknown_path(edge)),
                 }
@@ -233,6 +267,8 @@ impl World {
                 self.strict(call, "DELETE", "", &[])?;
                 if self.photos.contains_key(*node) {
                     self.delete_photo(caller, node, now)
+                } else if self.videos.contains_key(*node) {
+                    self.delete_video(caller, node, now)
                 } else {
                     self.delete_post(caller, node, now)
                 }

@@ -148,6 +148,27 @@ impl Facebook {
         self.world().settings.listing_lag = lag;
     }
 
+    /// How long Facebook works on a video.
+    pub fn set_video_takes(&self, takes: SignedDuration) {
+        self.world().video_rules.takes = takes;
+    }
+
+    /// How large the pieces of a video are that are asked for.
+    pub fn set_video_piece(&self, bytes: u64) {
+        self.world().video_rules.piece = bytes.max(1);
+    }
+
+    /// The next video whose file is there fails with this code once Facebook has worked on it; further calls are for those
+    /// after it.
+    pub fn fail_next_video(&self, code: i64) {
+        self.world().video_rules.failures.push(code);
+    }
+
+    /// The next file of a reel breaks off after so many bytes, which are kept.
+    pub fn cut_next_upload(&self, bytes: u64) {
+        self.world().video_rules.cut = Some(bytes);
+    }
+
     /// Whether the same text twice in a row is refused with 506.
     pub fn set_refuse_duplicates(&self, refuse: bool) {
         self.world().settings.refuse_duplicates = refuse;
@@ -244,6 +265,8 @@ fn fresh(options: &Options, base: &str) -> World {
         pages: BTreeMap::new(),
         posts: BTreeMap::new(),
         photos: BTreeMap::new(),
+        videos: BTreeMap::new(),
+        video_rules: super::videos::VideoRules::default(),
         grants: BTreeMap::new(),
         codes: BTreeMap::new(),
         tokens: BTreeMap::new(),

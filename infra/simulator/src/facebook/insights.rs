@@ -4,6 +4,7 @@ use super::error::GraphError;
 use super::render::time;
 use super::spec;
 use super::tokens::Caller;
+use super::videos::grown;
 use super::world::World;
 use crate::call::Call;
 use crate::ids::figure;
@@ -44,13 +45,23 @@ impl World {
     }
 
     /// `GET /{post}/insights`.
-    pub(crate) fn post_insights(&self, caller: &Caller, id: &str, call: &Call) -> Result<Value, GraphError> {
+    pub(crate) fn post_insights(
+        &self,
+        caller: &Caller,
+        id: &str,
+        call: &Call,
+        now: Timestamp,
+    ) -> Result<Value, GraphError> {
         let post = self.posts.get(id).ok_or_else(|| GraphError::missing("get", id))?;
         self.strict(call, "GET", "insights", &[spec::POST_INSIGHTS_GET])?;
         self.may_read_insights(caller, &post.page)?;
         let metrics = metrics(call, POST_METRICS)?;
         period(call, "lifetime")?;
-        let figure = |topic: &str| figure(self.ids.seed(), &format!("{id} {topic}"), 400);
+        let figure = |topic: &str| {
+            let figure = figure(self.ids.seed(), &format!("{id} {topic}"), 400);
+            // Those of a video grow for two days.
+            if post.video.is_some() { grown(figure, post.created, now) } else { figure.into() }
+        };
         let data: Vec<Value> = metrics
             .iter()
             .map(|metric| {

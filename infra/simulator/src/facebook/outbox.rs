@@ -46,7 +46,12 @@ impl World {
 
     /// The `value` of a feed event.
     pub(crate) fn feed_value(&self, post: &super::world::Post, verb: &str) -> Value {
-        let item = if post.photos.is_empty() { if post.link.is_some() { "share" } else { "status" } } else { "photo" };
+        let item = match (&post.video, post.photos.is_empty(), &post.link) {
+            (Some(_), _, _) => "video",
+            (None, false, _) => "photo",
+            (None, true, Some(_)) => "share",
+            (None, true, None) => "status",
+        };
         let name = self.pages.get(&post.page).map_or("", |page| page.name.as_str());
         let mut value = json!({
             "item": item,
@@ -64,6 +69,9 @@ impl World {
             }
             if let Some(link) = &post.link {
                 fields.insert("link".to_owned(), link.as_str().into());
+            }
+            if let Some(video) = &post.video {
+                fields.insert("video_id".to_owned(), video.as_str().into());
             }
             if let Some(photo) = post.photos.first() {
                 fields.insert("photo_id".to_owned(), photo.as_str().into());

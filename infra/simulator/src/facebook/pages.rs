@@ -24,8 +24,18 @@ impl World {
                 let body = format!("<h1><a href=\"{}\">{}</a></h1>{}", page.url, escape(&page.name), article(post));
                 Some(Reply::html(200, html::page(&page.name, &body)))
             }
+            [page, "videos", id] => self.show_video(page, id),
+            ["reel", id] => self.show_video(&self.videos.get(*id)?.page, id),
             [..] => None,
         }
+    }
+
+    fn show_video(&self, page: &str, id: &str) -> Option<Reply> {
+        let page = PageView::of(self, self.pages.get(page)?);
+        let post = page.posts.iter().find(|post| post.video.as_deref() == Some(id) && post.state == "published")?;
+        let title = self.videos.get(id).and_then(|video| video.title.as_deref()).unwrap_or(&page.name);
+        let body = format!("<h1><a href=\"{}\">{}</a></h1>{}", page.url, escape(title), article(post));
+        Some(Reply::html(200, html::page(title, &body)))
     }
 
     fn front(&self) -> String {
@@ -50,6 +60,9 @@ fn article(post: &PostView) -> String {
         if photo.starts_with("http") {
             let _ = write!(article, "<img src=\"{}\" alt=\"\">", escape(photo));
         }
+    }
+    if let Some(video) = &post.video {
+        let _ = write!(article, "<p>▶ <a href=\"{}\">video {}</a></p>", post.permalink_url, escape(video));
     }
     let by = post.application.unwrap_or("a person");
     let _ = write!(

@@ -117,6 +117,7 @@ fn post_of(photo: &Photo, visibility: Visibility, now: Timestamp) -> Post {
         message: photo.caption.clone(),
         link: None,
         photos: vec![photo.id.clone()],
+        video: None,
         place: None,
         created: now,
         recorded: now,
@@ -141,7 +142,8 @@ fn read_source(call: &Call, download: &Download) -> Result<String, GraphError> {
 
 /// The address to look at beforehand: only what is served on this machine.
 pub(crate) fn local_address(call: &Call) -> Option<Url> {
-    let url = Url::parse(&call.params.text("url")?).ok()?;
+    let named = ["url", "file_url"].iter().find_map(|name| call.params.text(name));
+    let url = Url::parse(&named.or_else(|| call.header("file_url").map(str::to_owned))?).ok()?;
     (url.scheme() == "http" && is_loopback(&url)).then_some(url)
 }
 

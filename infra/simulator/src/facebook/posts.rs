@@ -51,6 +51,7 @@ impl World {
                 (Listing::Scheduled, Visibility::Scheduled(_)) => true,
                 (Listing::Published | Listing::Scheduled, _) => false,
             })
+            .filter(|post| !self.is_reel(post))
             .filter(|post| !post.hidden || call.params.flag("include_hidden").ok().flatten() == Some(true))
             .filter(|post| post.created >= since && post.created <= until)
             .map(|post| Entry { key: key(post), item: post })
@@ -139,6 +140,7 @@ impl World {
         }
         self.posts.remove(id);
         self.photos.retain(|_, photo| photo.post.as_deref() != Some(id));
+        self.videos.retain(|_, video| video.post.as_deref() != Some(id));
         Ok(json!({"success": true}))
     }
 }
@@ -146,7 +148,7 @@ impl World {
 fn edited(mut post: Post, call: &Call, now: Timestamp) -> Result<Post, GraphError> {
     if let Some(message) = call.params.text("message") {
         check_text(Some(&message))?;
-        if message.trim().is_empty() && post.link.is_none() && post.photos.is_empty() {
+        if message.trim().is_empty() && post.link.is_none() && post.photos.is_empty() && post.video.is_none() {
             return Err(GraphError::parameter("Param message must not be empty"));
         }
         post.message = Some(message);

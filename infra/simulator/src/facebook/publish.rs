@@ -52,6 +52,7 @@ impl World {
             message,
             link,
             photos,
+            video: None,
             place,
             created: now,
             recorded: now,
@@ -77,6 +78,9 @@ impl World {
             if let Some(photo) = self.photos.get_mut(photo) {
                 photo.post = Some(id.clone());
             }
+        }
+        if let Some(video) = draft.video.as_ref().and_then(|video| self.videos.get_mut(video)) {
+            video.post = Some(id.clone());
         }
         let post = Post { id: id.clone(), number, ..draft };
         let answer = self.post_object(&post, fields).unwrap_or_default();

@@ -106,7 +106,7 @@ impl World {
                 Visibility::Published | Visibility::Unpublished => None,
             },
             "status_type" => Some(status_type(post).into()),
-            "type" => Some(if post.photos.is_empty() { "status" } else { "photo" }.into()),
+            "type" => Some(kind(post).into()),
             "link" => post.link.as_deref().map(Into::into),
             "place" => post.place.as_ref().map(|place| json!({ "id": place })),
             "full_picture" | "picture" => {
@@ -119,6 +119,17 @@ impl World {
     }
 
     fn attachments(&self, post: &Post) -> Option<Value> {
+        if let Some(video) = self.video_of(post) {
+            let url = self.video_link(video);
+            return Some(json!({"data": [{
+                "media_type": "video",
+                "type": "video_inline",
+                "title": video.title,
+                "target": {"id": video.id, "url": url},
+                "url": url,
+                "unshimmed_url": url,
+            }]}));
+        }
         let photos: Vec<Value> =
             post.photos.iter().filter_map(|id| self.photos.get(id)).map(|photo| self.photo_attachment(photo)).collect();
         if photos.len() > 1 {
@@ -190,8 +201,18 @@ impl World {
     }
 }
 
+fn kind(post: &Post) -> &'static str {
+    match (&post.video, post.photos.is_empty()) {
+        (Some(_), _) => "video",
+        (None, false) => "photo",
+        (None, true) => "status",
+    }
+}
+
 fn status_type(post: &Post) -> &'static str {
-    if !post.photos.is_empty() {
+    if post.video.is_some() {
+        "added_video"
+    } else if !post.photos.is_empty() {
         "added_photos"
     } else if post.link.is_some() {
         "shared_story"

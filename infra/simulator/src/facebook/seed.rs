@@ -94,6 +94,7 @@ pub(crate) fn write_by_hand(world: &mut World, page: &str, message: &str, now: T
         message: Some(message.to_owned()),
         link: None,
         photos: Vec::new(),
+        video: None,
         place: None,
         created: yesterday,
         recorded: yesterday,

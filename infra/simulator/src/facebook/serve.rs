@@ -9,11 +9,12 @@ use super::tokens::Caller;
 use super::{control, pages, versions};
 use crate::APP_ID;
 use crate::body::Severed;
-use crate::call::Call;
+use crate::call::{Call, Unreadable};
 use crate::client;
 use crate::faults::{Fault, Scope};
 use crate::log::LoggedCall;
 use crate::reply::Reply;
+use crate::sample;
 use crate::stage::{self, Acted, Stage};
 use hyper::Method;
 use jiff::Timestamp;
@@ -22,14 +23,18 @@ use serde_json::Value;
 impl Facebook {
     /// Answers a request, or severs its connection.
     pub(crate) async fn serve(&self, call: &Call) -> Result<Reply, Severed> {
-        if let Some(problem) = call.problem {
+        let segments = call.segments();
+        let is_upload = segments.first() == Some(&graph::UPLOADS);
+        // A file is in no form, and no problem for that.
+        let is_file = |problem: &Unreadable| is_upload && *problem == Unreadable::Form;
+        if let Some(problem) = call.problem.filter(|problem| !is_file(problem)) {
             let error = GraphError::parameter(problem.to_string());
             return Ok(Reply::json(error.status, &error.body("A0unreadable")));
         }
-        let segments = call.segments();
         match segments.as_slice() {
             ["_simulator", "pictures", ..] => return Ok(pages::picture()),
             ["_simulator", "sample.png"] => return Ok(pages::sample_photo()),
+            ["_simulator", "sample.mp4"] => return Ok(sample::video(call)),
             ["_simulator", rest @ ..] => return Ok(control::serve(self, rest, call).await),
             ["dialog", "oauth"] => return Ok(self.serve_dialog(call)),
             [version, "dialog", "oauth"] if matches!(versions::serving(version, self.now()), Some(Ok(_))) => {
@@ -67,7 +72,7 @@ impl Facebook {
             if target == [APP_ID, "subscriptions"] {
                 return self.subscribe(call, now).await;
             }
-            if let [_, "photos"] = target.as_slice() {
+            if let [_, "photos" | "videos"] | [graph::UPLOADS, ..] = target.as_slice() {
                 let download = download(call).await;
                 return self.answer(call, &download);
             }
@@ -129,7 +134,7 @@ impl Stage for Facebook {
         let now = self.now();
         let mut world = self.world();
         let target = graph::target(call, now).unwrap_or_default();
-        let (page, edge) = graph::scope(&target);
+        let (page, edge) = world.scope(&target, call);
         // `me` of a Page token is the Page.
         let page = match page.as_deref() {
             Some("me") => call.token().and_then(|token| world.tokens.get(&token)?.page.clone()),

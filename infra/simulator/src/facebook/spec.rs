@@ -199,6 +199,47 @@ pub(crate) const SUBSCRIBED_FIELDS: &str = "\
     send_cart standby story_poll_response story_share user_action video_text_question_responses videos website\
     ";
 
+/// `POST /{page}/videos`; v26 added `is_ai_generated` and `selected_audio_spec`.
+pub(crate) const VIDEOS_POST: &str = "\
+    ad_breaks application_id asked_fun_fact_prompt_id audio_story_wave_animation_handle backdated_post \
+    call_to_action composer_entry_picker composer_entry_point composer_entry_time composer_session_events_log \
+    composer_session_id composer_source_surface composer_type container_type content_category content_tags \
+    creative_tools crossposted_video_id custom_labels description direct_share_status edit_description_spec \
+    embeddable end_offset expiration fbuploader_video_file_chunk feed_targeting file_size file_url \
+    fisheye_video_cropped formatting fov front_z_rotation fun_fact_prompt_id fun_fact_toastee_id guide \
+    guide_enabled initial_heading initial_pitch instant_game_entry_point_data is_ai_generated is_boost_intended \
+    is_explicit_share is_group_linking_post is_partnership_ad is_voice_clip location_source_id manual_privacy \
+    multilingual_data no_story og_action_type_id og_icon_id og_object_id og_phrase og_suggestion_mechanism \
+    original_fov original_projection_type partnership_ad_ad_code publish_event_id published reference_only \
+    referenced_sticker_id replace_video_id scheduled_publish_time secret selected_audio_spec slideshow_spec \
+    social_actions source source_instagram_media_id specified_dialect spherical sponsor_id sponsor_relationship \
+    start_offset swap_mode targeting text_format_metadata thumb time_since_original_post title \
+    transcode_setting_properties universal_video_id unpublished_content_type upload_phase upload_session_id \
+    upload_setting_properties video_asset_id video_file_chunk video_id_original video_start_time_ms waterfall_id\
+    ";
+
+/// `POST /{page}/video_reels`; v26 added `is_ai_generated`.
+pub(crate) const REELS_POST: &str = "\
+    description feed_targeting is_ai_generated place scheduled_publish_time targeting title upload_phase video_id \
+    video_state\
+    ";
+
+/// A video.
+pub(crate) const VIDEO_FIELDS: &str = "\
+    ad_breaks admin_creator audio_isrc backdated_time backdated_time_granularity boost_eligibility_info \
+    content_category content_tags copyright copyright_check_information copyright_monitoring_status created_time \
+    custom_labels description embed_html embeddable event expiration format from icon id is_crosspost_video \
+    is_crossposting_eligible is_episode is_instagram_eligible is_reference_only length live_audience_count \
+    live_status music_video_copyright permalink_url picture place post_id post_views premiere_living_room_status \
+    privacy published scheduled_publish_time source spherical status title universal_video_id updated_time views\
+    ";
+
+/// `GET /{page}/videos`.
+pub(crate) const VIDEOS_GET: &str = "type";
+
+/// Phases of an upload to `/videos`.
+pub(crate) const UPLOAD_PHASES: &str = "cancel finish start transfer";
+
 /// Kinds of unpublished content.
 pub(crate) const UNPUBLISHED_CONTENT_TYPES: &str = "\
     ADS_POST DRAFT INLINE_CREATED PUBLISHED PUBLISH_PENDING REVIEWABLE_BRANDED_CONTENT SCHEDULED \

@@ -1,5 +1,6 @@
 //! What a person may see of the world: no token, no code.
 
+use super::videos::{Form, Video};
 use super::world::{Page, Post, Visibility, World};
 use crate::faults::Fault;
 use crate::outbox::SentWebhook;
@@ -32,6 +33,29 @@ pub struct PageView {
     pub subscribed_fields: Vec<String>,
     /// Its posts, newest first.
     pub posts: Vec<PostView>,
+    /// Its videos and reels, out or not, newest first.
+    pub videos: Vec<VideoView>,
+}
+
+/// A video or reel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VideoView {
+    /// Its id.
+    pub id: String,
+    /// Whether it is among the reels.
+    pub is_reel: bool,
+    /// Its title.
+    pub title: Option<String>,
+    /// Its text.
+    pub description: Option<String>,
+    /// Where Facebook fetched it; absent when it was sent.
+    pub source: Option<String>,
+    /// How many bytes were sent.
+    pub received: u64,
+    /// `uploading`, `unpublished`, `processing`, `failed`, `published`.
+    pub state: &'static str,
+    /// The post that shows it.
+    pub post: Option<String>,
 }
 
 /// A post.
@@ -47,6 +71,8 @@ pub struct PostView {
     pub place: Option<String>,
     /// The sources of its photos.
     pub photos: Vec<String>,
+    /// The id of its video.
+    pub video: Option<String>,
     /// `published`, `scheduled`, `unpublished`.
     pub state: &'static str,
     /// RFC 3339.
@@ -116,6 +142,31 @@ impl PageView {
             url: format!("{}/{}", world.base, page.id),
             subscribed_fields: page.subscribed.clone().unwrap_or_default(),
             posts: world.posts_of(&page.id).into_iter().map(|post| PostView::of(world, post)).collect(),
+            videos: {
+                let videos = world.videos.values().rev().filter(|video| video.page == page.id);
+                videos.map(VideoView::of).collect()
+            },
+        }
+    }
+}
+
+impl VideoView {
+    fn of(video: &Video) -> Self {
+        Self {
+            id: video.id.clone(),
+            is_reel: video.form == Form::Reel,
+            title: video.title.clone(),
+            description: video.description.clone(),
+            source: video.source.clone(),
+            received: video.received,
+            state: match (video.whole, video.finished, &video.post, video.fails) {
+                (_, _, Some(_), _) => "published",
+                (Some(_), _, None, Some(_)) => "failed",
+                (Some(_), Some(_), None, None) => "processing",
+                (Some(_), None, None, None) => "unpublished",
+                (None, _, None, _) => "uploading",
+            },
+            post: video.post.clone(),
         }
     }
 }
@@ -133,6 +184,7 @@ impl PostView {
                 .filter_map(|id| world.photos.get(id))
                 .map(|photo| photo.source.clone())
                 .collect(),
+            video: post.video.clone(),
             state: match post.visibility {
                 Visibility::Published => "published",
                 Visibility::Scheduled(_) => "scheduled",

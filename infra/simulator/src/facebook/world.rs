@@ -1,8 +1,9 @@
-//! Everything the simulated Facebook knows: people, Pages, posts, photos, grants, tokens.
+//! Everything the simulated Facebook knows: people, Pages, posts, photos, videos, grants, tokens.
 
 use super::error::GraphError;
 use super::limits::Limits;
 use super::tokens::{Code, Token};
+use super::videos::{Video, VideoRules};
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::log::Log;
@@ -70,6 +71,8 @@ pub(crate) struct Post {
     pub(crate) message: Option<String>,
     pub(crate) link: Option<String>,
     pub(crate) photos: Vec<String>,
+    /// The video that it shows.
+    pub(crate) video: Option<String>,
     pub(crate) place: Option<String>,
     /// When it appeared (or was made, while unpublished): sorts listings.
     pub(crate) created: Timestamp,
@@ -126,6 +129,8 @@ pub(crate) struct World {
     pub(crate) pages: BTreeMap<String, Page>,
     pub(crate) posts: BTreeMap<String, Post>,
     pub(crate) photos: BTreeMap<String, Photo>,
+    pub(crate) videos: BTreeMap<String, Video>,
+    pub(crate) video_rules: VideoRules,
     pub(crate) grants: BTreeMap<String, Grant>,
     pub(crate) codes: BTreeMap<String, Code>,
     pub(crate) tokens: BTreeMap<String, Token>,
@@ -139,9 +144,10 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Lets what is due by now happen: scheduled posts go out, temporary photos vanish.
+    /// Lets what is due by now happen: scheduled posts and videos go out, temporary photos vanish.
     pub(crate) fn settle(&mut self, now: Timestamp) {
         self.photos.retain(|_, photo| photo.post.is_some() || photo.expires.is_none_or(|expires| expires > now));
+        self.settle_videos(now);
         let due: Vec<String> = self
             .posts
             .values()
@@ -174,6 +180,9 @@ impl World {
 
     /// Where a person can look at a post.
     pub(crate) fn permalink(&self, post: &Post) -> String {
+        if let Some(video) = self.video_of(post) {
+            return self.video_link(video);
+        }
         let number = post.id.rsplit('_').next().unwrap_or_default();
         format!("{}/{}/posts/{number}", self.base, post.page)
     }

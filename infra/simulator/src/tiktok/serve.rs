@@ -9,6 +9,7 @@ use crate::call::Call;
 use crate::faults::{Fault, FaultKind, Scope};
 use crate::log::LoggedCall;
 use crate::reply::Reply;
+use crate::sample;
 use crate::stage::{self, Acted, Stage};
 use hyper::Method;
 
@@ -16,7 +17,7 @@ impl Tiktok {
     /// Answers a request, or severs its connection.
     pub(crate) async fn serve(&self, call: &Call) -> Result<Reply, Severed> {
         match call.segments().as_slice() {
-            ["_simulator", "sample.mp4"] => Ok(pages::sample(call)),
+            ["_simulator", "sample.mp4"] => Ok(sample::video(call)),
             ["_simulator", rest @ ..] => Ok(control::serve(self, rest, call)),
             [] if call.method == Method::GET => Ok(pages::front(&self.state())),
             _ => stage::serve(self, call).await,

@@ -17,4 +17,6 @@ mod support;
 #[cfg(test)]
 mod tokens;
 #[cfg(test)]
+mod videos;
+#[cfg(test)]
 mod webhooks;

@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
+use hyper::http::request::Builder;
 use hyper::{HeaderMap, Request};
 use hyper_util::rt::TokioIo;
 use jiff::SignedDuration;
@@ -153,17 +154,27 @@ impl Stage {
         content_type: &str,
         body: Bytes,
     ) -> Result<Answer, hyper::Error> {
-        let stream = TcpStream::connect(self.simulator.address()).await.unwrap();
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
-        tokio::spawn(connection);
-        let mut request = Request::builder().method(method).uri(path).header("host", "simulator");
+        let mut request = Request::builder().method(method).uri(path);
         if let Some(token) = token {
             request = request.header("authorization", format!("Bearer {token}"));
         }
         if !content_type.is_empty() {
             request = request.header("content-type", content_type);
         }
-        let answer = sender.send_request(request.body(Full::new(body)).unwrap()).await?;
+        self.exchange(request, body).await
+    }
+
+    /// A request with headers of its own.
+    pub(crate) async fn whole(&self, request: Builder, body: Bytes) -> Answer {
+        self.exchange(request, body).await.unwrap()
+    }
+
+    async fn exchange(&self, request: Builder, body: Bytes) -> Result<Answer, hyper::Error> {
+        let stream = TcpStream::connect(self.simulator.address()).await.unwrap();
+        let (mut sender, connection) = http1::handshake(TokioIo::new(stream)).await?;
+        tokio::spawn(connection);
+        let request = request.header("host", "simulator").body(Full::new(body)).unwrap();
+        let answer = sender.send_request(request).await?;
         let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
         let text = String::from_utf8(answer.into_body().collect().await?.to_bytes().to_vec()).unwrap();
         Ok(Answer { status, headers, text })

@@ -5,7 +5,7 @@
 
 use crate::connector::{
     Act,
-    meta::errors::{APP_UNKNOWN, Errors, Meaning, dead, failed, misconfigured, never, perhaps_out, throttled},
+    meta::errors::{APP_UNKNOWN, Errors, Meaning, dead, failed, misconfigured, never, not_yet, perhaps_out, throttled},
 };
 
 const UNKNOWN: Meaning =
@@ -51,6 +51,18 @@ fn by_subcode(code: i64, subcode: i64) -> Option<Meaning> {
         (_, 1_404_112) => never("facebook.account.limited", EndUser, "Facebook has limited the account."),
         (_, 4_854_002) => never("facebook.account.confirm_identity", EndUser, "Facebook wants a proof of identity."),
         (_, 1_366_051) => perhaps_out("facebook.media.already_posted", Nobody, "These photos are already posted."),
+        (_, 1_363_040) => never("facebook.video.aspect", Caller, "A reel is upright: 9 to 16."),
+        (_, 1_363_127) => never("facebook.video.resolution", Caller, "A reel has at least 540 by 960 pixels."),
+        (_, 1_363_128) => never("facebook.video.duration", Caller, "A reel is 3 to 90 seconds long."),
+        (_, 1_363_129) => never("facebook.video.frame_rate", Caller, "A reel has 24 to 60 frames a second."),
+        (_, 1_363_022) => return by_code(382),
+        (_, 1_363_023) => never("facebook.video.too_large", Caller, "The video is too large."),
+        (_, 1_363_031) => never("facebook.video.not_a_video", Caller, "The file is not a video."),
+        (_, 1_363_005 | 1_363_042) => return by_code(200),
+        // After these a session goes on: where it stands, or at the offset that comes with the second.
+        (_, 1_363_019 | 1_363_030 | 1_363_033) => return by_code(6000),
+        (_, 1_363_037) => failed("facebook.upload.offset", "Facebook wants another piece of the file."),
+        (_, 1_363_057) => return by_code(389),
         (_, 1_390_008) => throttled("facebook.rate.too_fast", "The account posts too fast."),
         (_, 1_363_047 | 1_609_010) => failed("facebook.service.unavailable", "Facebook is not available."),
         (_, 1_609_005 | 2_061_006 | 1_609_008) => return by_code(subcode),
@@ -78,6 +90,15 @@ fn by_code(code: i64) -> Option<Meaning> {
             misconfigured("facebook.app.unknown", "Facebook does not know the app: check its id and secret.")
         }
         102 | 190 => dead("facebook.token.invalid", "The connection is no longer valid; connect again."),
+        351 | 352 => {
+            never("facebook.video.format", Caller, "Facebook cannot read the video: its format is not supported.")
+        }
+        382 => never("facebook.video.too_small", Caller, "The video is too small: Facebook wants 1 KB at least."),
+        // Nothing comes of a video that was not fetched, and the next try has been seen to succeed.
+        389 => not_yet("facebook.video.not_fetched", Caller, "Facebook could not fetch the video from its address."),
+        381 | 6000 | 6001 => {
+            failed("facebook.upload.interrupted", "Something went wrong with the upload of the video.")
+        }
         368 => perhaps_out("facebook.account.blocked", EndUser, "Facebook blocks the account for now."),
         506 => perhaps_out("facebook.post.duplicate", Caller, "The same text was posted just before."),
         1_609_005 => never("facebook.link.unusable", Caller, "Facebook cannot use the link."),

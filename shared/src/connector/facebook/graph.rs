@@ -5,13 +5,18 @@ use url::Url;
 
 use super::classify;
 pub(super) use crate::connector::meta::graph::{
-    address, entries, expect, extended, id, is_id, name, succeeded, time, token,
+    address, entries, expect, extended, id, is_id, name, number, succeeded, time, token,
 };
 use crate::connector::{Answer, ConnectorError, meta::graph, settings::FacebookSettings};
 
 /// The address of an edge: `{graph}/{version}/{segments…}`.
 pub(super) fn edge(settings: &FacebookSettings, segments: &[&str]) -> Url {
     extended(&settings.graph_url, &settings.version, segments)
+}
+
+/// The address that takes the videos of a Page: `{graph-video}/{version}/{page}/videos`.
+pub(super) fn videos(settings: &FacebookSettings, page: &str) -> Url {
+    extended(&settings.video_url, &settings.version, &[page, "videos"])
 }
 
 /// The body of an answer that is not an error.

@@ -1,7 +1,8 @@
 //! Facebook Pages through the Graph API.
 //!
-//! One text, link or photo post is one call, so a publish has one step and nothing to stage. Graph API calls have no
-//! idempotency key: what a lost answer hides is found again by [`read_back`](Connector::read_back).
+//! One text, link or photo post is one call, so a publish has one step and nothing to stage; several photos are staged first,
+//! and videos have steps of their own. Graph API calls have no idempotency key: what a lost answer hides is found
+//! again by [`read_back`](Connector::read_back).
 
 use jiff::{SignedDuration, civil::Date};
 use url::Url;
@@ -31,6 +32,7 @@ mod manage;
 mod oauth;
 mod publish;
 mod read_back;
+mod video;
 mod webhook;
 
 /// Facebook Pages.
@@ -103,7 +105,7 @@ impl Connector for Facebook {
         publish::step(&self.settings, post, checkpoint, answer)
     }
 
-    /// Photos that were staged are posted once only.
+    /// Photos that were staged are posted once only, and a session becomes one video.
     fn goes_on_after_absence(&self) -> bool {
         true
     }
@@ -113,7 +115,7 @@ impl Connector for Facebook {
     }
 
     fn read_back(&self, app: &AppCredentials, fingerprint: Fingerprint) -> Box<dyn Flow<ReadBack>> {
-        Box::new(read_back::ReadBackFlow::new(self.settings.clone(), app.client_id.clone(), fingerprint))
+        read_back::flow(&self.settings, &app.client_id, fingerprint)
     }
 
     fn delete_post(&self, remote_id: &str) -> Result<Box<dyn Flow<()>>, ConnectorError> {
@@ -121,6 +123,10 @@ impl Connector for Facebook {
     }
 
     fn post_analytics(&self, remote_id: &str) -> Result<Box<dyn Flow<Analytics>>, ConnectorError> {
+        // The id of a post names its Page; that of a video does not.
+        if !remote_id.contains('_') {
+            return Ok(Box::new(video::FiguresFlow::new(self.settings.clone(), remote_id)));
+        }
         let edge = graph::edge(&self.settings, &[remote_id, "insights"]);
         Ok(Box::new(AnalyticsFlow::new(edge, self.settings.metrics.clone(), &classify::ERRORS)))
     }
@@ -130,7 +136,11 @@ impl Connector for Facebook {
     }
 
     fn sign(&self, request: &mut Request, token: &AccessToken, app: &AppCredentials) {
-        sign::sign(request, token, app);
+        if video::is_upload(&request.url) {
+            sign::upload(request, token);
+        } else {
+            sign::sign(request, token, app);
+        }
     }
 
     fn usage_wait(&self, answer: &Answer) -> Option<SignedDuration> {

@@ -5,7 +5,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::graph;
+use super::{graph, video};
 use crate::{
     connector::{
         Act, Answer, Body, Checkpoint, ConnectorError, Effect, Finding, Next, Prepared, Published, Refusal, Request,
@@ -21,7 +21,7 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options:
     let mut find = |rule, pointer: String, message: String| findings.push(Finding { rule, pointer, message });
     let text = content.text.as_deref().unwrap_or_default();
     if text.trim().is_empty() && content.link.is_none() && content.media.is_empty() {
-        find("facebook.post.empty", String::new(), "A post needs text, a link or a photo.".into());
+        find("facebook.post.empty", String::new(), "A post needs text, a link, a photo or a video.".into());
     }
     let length = text.chars().count();
     if length > settings.text_limit {
@@ -33,7 +33,7 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options:
             find("facebook.link.not_http", "/link".into(), "A link must be an http or https address.".into());
         }
         if !content.media.is_empty() {
-            let message = "A Page shows either a link preview or photos: put the link into the text.".into();
+            let message = "A Page shows either a link preview or photos or a video: put the link into the text.".into();
             find("facebook.link.with_photo", "/link".into(), message);
         }
     }
@@ -43,18 +43,15 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options:
     }
     for (index, media) in content.media.iter().enumerate() {
         match media.kind {
-            MediaKind::Image => {}
-            MediaKind::Video => {
-                let message = "postd does not publish videos on Pages yet.".into();
-                find("facebook.media.video_unsupported", format!("/media/{index}/kind"), message);
-            }
+            MediaKind::Image | MediaKind::Video => {}
             MediaKind::Document => {
                 let message = "A Page shows no documents: put a link to it.".into();
                 find("facebook.media.document_unsupported", format!("/media/{index}/kind"), message);
             }
         }
-        if media.url.scheme() != "https" {
-            let message = "Facebook fetches photos from public https addresses.".into();
+        // What postd fetches itself, the rules for every platform hold.
+        if media.url.scheme() != "https" && !video::is_sent_by_us(content, options) {
+            let message = "Facebook fetches photos and videos from public https addresses.".into();
             find("facebook.media.url_not_https", format!("/media/{index}/url"), message);
         }
     }
@@ -62,6 +59,7 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options:
         let message = "A place is given by the id of its Page: digits.".into();
         find("facebook.place.not_an_id", "/options/facebook/place".into(), message);
     }
+    findings.extend(video::preflight(settings, content, options));
     findings
 }
 
@@ -91,13 +89,16 @@ impl State {
     }
 }
 
-/// The call that publishes, then its answer; before that, if there are several photos, a call for each.
+/// The call that publishes, then its answer; before that, if there are several photos, a call for each. A video takes more.
 pub(super) fn step(
     settings: &FacebookSettings,
     post: &Prepared,
     checkpoint: &Checkpoint,
     answer: Option<&Answer>,
 ) -> Result<Next, ConnectorError> {
+    if video::is_video(&post.content) {
+        return video::step(settings, post, checkpoint, answer);
+    }
     let mut state = State::read(checkpoint)?;
     let photos = post.content.media.as_slice();
     let is_staging = photos.len() > 1 && state.staged.len() < photos.len();
@@ -180,7 +181,7 @@ fn published(answer: &Answer) -> Result<Published, ConnectorError> {
     Ok(Published { remote_id, url: graph::address(body.get("permalink_url")) })
 }
 
-fn refused_before(finding: Finding) -> ConnectorError {
+pub(super) fn refused_before(finding: Finding) -> ConnectorError {
     ConnectorError::Rejected(Refusal {
         code: finding.rule.into(),
         message: finding.message,
@@ -303,7 +304,19 @@ mod tests {
     #[case::odd_link(json!({"link": "ftp://example.com"}), &[("facebook.link.not_http", "/link")])]
     #[case::photo_only(json!({"media": [{"url": "https://e.com/a", "kind": "image"}]}), &[])]
     #[case::plain_http(json!({"media": [{"url": "http://e.com/a", "kind": "image"}]}), &[("facebook.media.url_not_https", "/media/0/url")])]
-    #[case::video(json!({"media": [{"url": "https://e.com/a", "kind": "video"}]}), &[("facebook.media.video_unsupported", "/media/0/kind")])]
+    #[case::video(json!({"media": [{"url": "https://e.com/a", "kind": "video"}]}), &[])]
+    #[case::two_videos(
+        json!({"media": vec![json!({"url": "https://e.com/a", "kind": "video"}); 2]}),
+        &[("facebook.video.not_alone", "/media")]
+    )]
+    #[case::a_video_and_a_photo(
+        json!({"media": [{"url": "https://e.com/a", "kind": "image"}, {"url": "https://e.com/b", "kind": "video"}]}),
+        &[("facebook.video.not_alone", "/media")]
+    )]
+    #[case::a_video_at_facebook(
+        json!({"media": [{"url": "https://video.xx.fbcdn.net/a.mp4", "kind": "video"}]}),
+        &[("facebook.video.url_at_facebook", "/media/0/url")]
+    )]
     #[case::ten(json!({"media": vec![json!({"url": "https://e.com/a", "kind": "image"}); 10]}), &[])]
     #[case::eleven(
         json!({"media": vec![json!({"url": "https://e.com/a", "kind": "image"}); 11]}),

@@ -12,6 +12,7 @@ use crate::{
             Conversation, Draft, Instance, Kind, Limit, Refused, Respelled, Signed, compliance,
             instance::{Times, tokens},
         },
+        source::Seen,
     },
     hmac,
 };
@@ -75,6 +76,27 @@ const ERRORS: &[Line] = &[
     ("photo_format", 324, Some(1_349_125), "facebook.media.format", FAIL, FAIL),
     ("photo_unusable", 324, Some(2_069_019), "facebook.media.unusable", FAIL, FAIL),
     ("photos_used", 100, Some(1_366_051), "facebook.media.already_posted", READ_BACK, FAIL),
+    ("reel_aspect", 100, Some(1_363_040), "facebook.video.aspect", FAIL, FAIL),
+    ("reel_resolution", 100, Some(1_363_127), "facebook.video.resolution", FAIL, FAIL),
+    ("reel_duration", 100, Some(1_363_128), "facebook.video.duration", FAIL, FAIL),
+    ("reel_frame_rate", 100, Some(1_363_129), "facebook.video.frame_rate", FAIL, FAIL),
+    ("video_too_large", 100, Some(1_363_023), "facebook.video.too_large", FAIL, FAIL),
+    ("video_too_small", 100, Some(1_363_022), "facebook.video.too_small", FAIL, FAIL),
+    ("video_too_small_by_code", 382, None, "facebook.video.too_small", FAIL, FAIL),
+    ("no_video", 100, Some(1_363_031), "facebook.video.not_a_video", FAIL, FAIL),
+    ("video_problem", 351, None, "facebook.video.format", FAIL, FAIL),
+    ("video_format", 352, None, "facebook.video.format", FAIL, FAIL),
+    ("video_not_fetched", 389, Some(1_363_057), "facebook.video.not_fetched", RETRY, RETRY),
+    ("video_not_fetched_by_code", 389, None, "facebook.video.not_fetched", RETRY, RETRY),
+    ("may_not_edit_video", 100, Some(1_363_005), "facebook.permission.missing", RECONNECT, RECONNECT),
+    ("may_not_upload", 100, Some(1_363_042), "facebook.permission.missing", RECONNECT, RECONNECT),
+    ("upload_timeout", 6000, Some(1_363_030), "facebook.upload.interrupted", READ_BACK, RETRY),
+    ("upload_problem", 6000, Some(1_363_019), "facebook.upload.interrupted", READ_BACK, RETRY),
+    ("upload_broken_off", 6000, Some(1_363_033), "facebook.upload.interrupted", READ_BACK, RETRY),
+    ("upload_by_code", 6000, None, "facebook.upload.interrupted", READ_BACK, RETRY),
+    ("upload_by_another_code", 6001, None, "facebook.upload.interrupted", READ_BACK, RETRY),
+    ("upload_by_a_third_code", 381, None, "facebook.upload.interrupted", READ_BACK, RETRY),
+    ("upload_offset", 6000, Some(1_363_037), "facebook.upload.offset", READ_BACK, RETRY),
     ("too_fast", 368, Some(1_390_008), "facebook.rate.too_fast", RETRY, RETRY),
     ("abusive", 368, Some(1_346_003), "facebook.post.abusive", FAIL, FAIL),
     ("security_check", 190, Some(1_404_006), "facebook.account.security_check", FAIL, FAIL),
@@ -117,6 +139,47 @@ fn post(content: Value) -> Prepared {
     Prepared { content: serde_json::from_value(content).unwrap(), ..Prepared::at("100") }
 }
 
+const VIDEO: &str = "800000000000001";
+
+fn film(options: Option<Value>) -> Prepared {
+    let video = json!({"url": "https://example.com/a.mp4", "kind": "video", "title": "Bread"});
+    let options = options.map(|options| serde_json::from_value(json!({ "facebook": options })).unwrap());
+    Prepared { options, ..post(json!({"text": "Fresh bread", "media": [video]})) }
+}
+
+fn seen(length: u64) -> Answer {
+    Seen { length, media_type: Some("video/mp4".into()), etag: None, in_parts: true }.answer()
+}
+
+fn opened_reel() -> Answer {
+    let upload_url = format!("https://rupload.facebook.com/video-upload/v26.0/{VIDEO}");
+    ok(&json!({"video_id": VIDEO, "upload_url": upload_url}))
+}
+
+/// Whether the file is there.
+fn arriving(uploading: &str) -> Answer {
+    let status = json!({
+        "video_status": "processing", "uploading_phase": {"status": uploading, "bytes_transferred": 0},
+        "processing_phase": {"status": "in_progress"}, "publishing_phase": {"status": "not_started"},
+    });
+    ok(&json!({"id": VIDEO, "status": status, "published": false}))
+}
+
+/// What Facebook says while it works on it.
+fn working() -> Answer {
+    arriving("complete")
+}
+
+/// What it says once people see it.
+fn shown() -> Answer {
+    let status = json!({
+        "video_status": "ready", "uploading_phase": {"status": "complete"}, "processing_phase": {"status": "complete"},
+        "publishing_phase": {"status": "complete", "publish_status": "published"},
+    });
+    let permalink = "https://www.facebook.com/100/videos/800000000000001";
+    ok(&json!({"id": VIDEO, "status": status, "published": true, "permalink_url": permalink}))
+}
+
 fn kinds() -> Vec<Kind> {
     let photo = json!({"url": "https://example.com/a.jpg", "kind": "image", "alt_text": "A cat", "title": "Cat"});
     let link = "https://www.facebook.com/100/posts/5";
@@ -134,6 +197,55 @@ fn kinds() -> Vec<Kind> {
             post: post(json!({"text": "Two", "media": [photo, photo]})),
             answers: vec![ok(&json!({"id": "901"})), ok(&json!({"id": "902"})), ok(&json!({"id": "100_9"}))],
             remote_id: "100_9",
+        },
+        Kind {
+            name: "a video that Facebook fetches",
+            post: film(None),
+            answers: vec![ok(&json!({"id": VIDEO})), working(), shown()],
+            remote_id: VIDEO,
+        },
+        Kind {
+            name: "a video in two pieces",
+            post: film(Some(json!({"source": "file_upload", "is_ai_generated": true}))),
+            answers: vec![
+                seen(3_000_000),
+                ok(&json!({
+                    "upload_session_id": "700", "video_id": VIDEO, "start_offset": "0", "end_offset": "2000000",
+                })),
+                ok(&json!({"start_offset": "2000000", "end_offset": "3000000"})),
+                ok(&json!({"start_offset": "3000000", "end_offset": "3000000"})),
+                ok(&json!({"success": true})),
+                working(),
+                shown(),
+            ],
+            remote_id: VIDEO,
+        },
+        Kind {
+            name: "a reel that Facebook fetches",
+            post: film(Some(json!({"placement": "reel", "place": "110"}))),
+            answers: vec![
+                opened_reel(),
+                ok(&json!({"success": true})),
+                arriving("in_progress"),
+                arriving("complete"),
+                ok(&json!({"success": true, "post_id": "5"})),
+                shown(),
+            ],
+            remote_id: VIDEO,
+        },
+        Kind {
+            name: "a reel that is sent",
+            post: film(Some(json!({"placement": "reel", "source": "file_upload"}))),
+            answers: vec![
+                seen(1_048_576),
+                opened_reel(),
+                ok(&json!({"success": true})),
+                arriving("complete"),
+                ok(&json!({"success": true})),
+                working(),
+                shown(),
+            ],
+            remote_id: VIDEO,
         },
         kind("text at a place", at_a_place, json!({"id": "100_8"}), "100_8"),
         kind(
@@ -155,6 +267,12 @@ fn limits() -> Vec<Limit> {
     let place = |place: &str| Draft::new(json!({"text": "a"}), Some(json!({"facebook": {"place": place}})));
     let both =
         Draft::new(json!({"link": "https://e.com", "media": [{"url": "https://e.com/a", "kind": "image"}]}), None);
+    let film = json!({"media": [{"url": "https://e.com/a", "kind": "video"}]});
+    let reel = |content, placement: &str| Draft::new(content, Some(json!({"facebook": {"placement": placement}})));
+    let titled = |length: usize| {
+        let title = "é".repeat(length);
+        Draft::new(json!({"media": [{"url": "https://e.com/a", "kind": "video", "title": title}]}), None)
+    };
     let limit = |rule, within: Draft, beyond: Draft| Limit { rule, within, beyond };
     vec![
         limit("facebook.post.empty", text(1), Draft::new(json!({"text": " \n"}), None)),
@@ -162,7 +280,19 @@ fn limits() -> Vec<Limit> {
         limit("facebook.link.not_http", link("http://e.com"), link("ftp://e.com")),
         limit("facebook.link.with_photo", link("https://e.com"), both),
         limit("facebook.media.too_many", image(10), image(11)),
-        limit("facebook.media.video_unsupported", image(1), media(1, "video", "https://e.com/a")),
+        limit("facebook.video.missing", reel(film.clone(), "reel"), reel(json!({"text": "a"}), "reel")),
+        limit("facebook.video.not_alone", media(1, "video", "https://e.com/a"), media(2, "video", "https://e.com/a")),
+        limit(
+            "facebook.video.place_unsupported",
+            Draft::new(film.clone(), Some(json!({"facebook": {"placement": "reel", "place": "110"}}))),
+            Draft::new(film, Some(json!({"facebook": {"place": "110"}}))),
+        ),
+        limit("facebook.video.title_too_long", titled(254), titled(255)),
+        limit(
+            "facebook.video.url_at_facebook",
+            media(1, "video", "https://notfbcdn.net/a"),
+            media(1, "video", "https://video.xx.fbcdn.net/a"),
+        ),
         limit("facebook.media.document_unsupported", image(1), media(1, "document", "https://e.com/a")),
         limit("facebook.media.url_not_https", image(1), media(1, "image", "http://e.com/a")),
         limit("facebook.place.not_an_id", place(&"1".repeat(64)), place(&"1".repeat(65))),
@@ -214,13 +344,89 @@ fn signed(body: &str) -> Signed {
     }
 }
 
+/// Words that Facebook's answers are made of.
+const WORDS: &[&str] = &[
+    "",
+    "100",
+    "100_5",
+    "123",
+    "add",
+    "page",
+    "feed",
+    "USER",
+    "token",
+    "https://graph.facebook.com/v26.0/me",
+    "http://[",
+    "2026-11-21T10:00:01+0000",
+    "9999-99-99T99:99:99+9999",
+    "CREATE_CONTENT",
+    "lifetime",
+    "complete",
+    "not_started",
+    "error",
+    "ready",
+    "https://rupload.facebook.com/video-upload/v26.0/8",
+];
+
+/// Names in Facebook's answers.
+const NAMES: &[&str] = &[
+    "id",
+    "post_id",
+    "data",
+    "error",
+    "code",
+    "error_subcode",
+    "is_transient",
+    "paging",
+    "next",
+    "access_token",
+    "is_valid",
+    "app_id",
+    "user_id",
+    "scopes",
+    "granular_scopes",
+    "expires_at",
+    "tasks",
+    "name",
+    "message",
+    "created_time",
+    "application",
+    "attachments",
+    "values",
+    "value",
+    "total_value",
+    "period",
+    "object",
+    "entry",
+    "changes",
+    "field",
+    "item",
+    "verb",
+    "time",
+    "permalink_url",
+    "success",
+    "video_id",
+    "upload_url",
+    "upload_session_id",
+    "start_offset",
+    "end_offset",
+    "status",
+    "video_status",
+    "uploading_phase",
+    "processing_phase",
+    "publishing_phase",
+    "bytes_transferred",
+    "errors",
+    "published",
+];
+
 pub(super) fn instance() -> Instance {
     let next = "https://graph.facebook.com/v26.0/1/accounts?after=QVF";
     Instance {
         connector: Box::new(Facebook::new(FacebookSettings::default())),
         app: app(),
         tokens: tokens("EAAPcompliance"),
-        hosts: &["graph.facebook.com"],
+        hosts: &["graph.facebook.com", "graph-video.facebook.com", "rupload.facebook.com"],
         kinds: kinds(),
         refusals: refusals(),
         unknown_refusal: refused(400, 777, None),
@@ -254,59 +460,7 @@ pub(super) fn instance() -> Instance {
         )],
         // Meta documents no other way to ask about a token.
         token_in_address: &["/v26.0/debug_token"],
-        words: &[
-            "",
-            "100",
-            "100_5",
-            "123",
-            "add",
-            "page",
-            "feed",
-            "USER",
-            "token",
-            "https://graph.facebook.com/v26.0/me",
-            "http://[",
-            "2026-11-21T10:00:01+0000",
-            "9999-99-99T99:99:99+9999",
-            "CREATE_CONTENT",
-            "lifetime",
-        ],
-        names: &[
-            "id",
-            "post_id",
-            "data",
-            "error",
-            "code",
-            "error_subcode",
-            "is_transient",
-            "paging",
-            "next",
-            "access_token",
-            "is_valid",
-            "app_id",
-            "user_id",
-            "scopes",
-            "granular_scopes",
-            "expires_at",
-            "tasks",
-            "name",
-            "message",
-            "created_time",
-            "application",
-            "attachments",
-            "values",
-            "value",
-            "total_value",
-            "period",
-            "object",
-            "entry",
-            "changes",
-            "field",
-            "item",
-            "verb",
-            "time",
-            "permalink_url",
-            "success",
-        ],
+        words: WORDS,
+        names: NAMES,
     }
 }

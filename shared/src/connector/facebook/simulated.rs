@@ -25,12 +25,13 @@ use crate::{
         settings::HostPolicy,
         transport::HttpTransport,
     },
+    reach::Reach,
     secret::{AppSecret, AuthorizationCode, VerifyToken},
 };
 
-struct Bench {
-    simulator: Simulator,
-    connector: Facebook,
+pub(super) struct Bench {
+    pub(super) simulator: Simulator,
+    pub(super) connector: Facebook,
     transport: HttpTransport,
     app: AppCredentials,
     user_token: AccessToken,
@@ -46,19 +47,22 @@ impl Journal for NoDisk {
     }
 }
 
-async fn bench() -> Bench {
+pub(super) async fn bench() -> Bench {
     let simulator = Simulator::start(Options { require_proof: true, ..Options::default() }).await.unwrap();
     let mut settings = FacebookSettings::default();
     settings.set_graph_url(&simulator.url(), HostPolicy::StandIn).unwrap();
     settings.set_dialog_url(&simulator.url(), HostPolicy::StandIn).unwrap();
+    settings.set_video_url(&simulator.url(), HostPolicy::StandIn).unwrap();
+    settings.set_upload_url(&simulator.url(), HostPolicy::StandIn).unwrap();
     settings.set_settle_seconds(0).unwrap();
+    let reach = Reach::with_local_hosts(simulator.address().to_string().parse().unwrap());
     let scopes: Vec<&str> = settings.scopes().iter().map(String::as_str).collect();
     let pages = [BAKERY, CAFE, ODDITIES, BOOKSHOP];
     let user_token = AccessToken::new(simulator.facebook().user_token(ADA, &pages, &scopes, true));
     Bench {
         simulator,
         connector: Facebook::new(settings),
-        transport: HttpTransport::new(HostPolicy::StandIn),
+        transport: HttpTransport::new(HostPolicy::StandIn).reaching(reach),
         app: AppCredentials {
             client_id: APP_ID.into(),
             client_secret: AppSecret::new(APP_SECRET),
@@ -72,18 +76,29 @@ async fn bench() -> Bench {
 }
 
 impl Bench {
-    async fn flow<T>(&self, flow: Box<dyn Flow<T>>, token: Option<&AccessToken>) -> Result<T, CallFailed> {
+    pub(super) async fn flow<T>(&self, flow: Box<dyn Flow<T>>, token: Option<&AccessToken>) -> Result<T, CallFailed> {
         let budget = Budget::lasting(Duration::from_mins(1));
         run_flow(flow, &mut Calls::new(&self.transport, &self.connector, &self.app, token, budget)).await
     }
 
-    fn page_token(&self, page: &str) -> AccessToken {
+    pub(super) fn page_token(&self, page: &str) -> AccessToken {
         AccessToken::new(self.simulator.facebook().page_token(self.user_token.expose(), page).unwrap())
     }
 
     async fn publish(&self, page: &str, content: Value) -> Ended<()> {
-        let post = Prepared { content: serde_json::from_value(content).unwrap(), ..Prepared::at(page) };
-        let first = FirstStep::plan(&self.connector, &post, &Checkpoint::default()).unwrap();
+        self.go_on(page, content, None, &Checkpoint::default()).await
+    }
+
+    pub(super) async fn go_on(
+        &self,
+        page: &str,
+        content: Value,
+        options: Option<Value>,
+        checkpoint: &Checkpoint,
+    ) -> Ended<()> {
+        let options = options.map(|options| serde_json::from_value(json!({ "facebook": options })).unwrap());
+        let post = Prepared { content: serde_json::from_value(content).unwrap(), options, ..Prepared::at(page) };
+        let first = FirstStep::plan(&self.connector, &post, checkpoint).unwrap();
         let token = self.page_token(page);
         let budget = Budget::lasting(Duration::from_secs(5)).with_calls(Duration::ZERO, Duration::from_secs(2));
         let mut calls = Calls::new(&self.transport, &self.connector, &self.app, Some(&token), budget);

@@ -23,8 +23,6 @@ use crate::connector::{
 const QUOTA_WAIT: SignedDuration = SignedDuration::from_mins(60);
 /// Before a container is made again that failed for the moment.
 const PAUSE: SignedDuration = SignedDuration::from_secs(30);
-/// Between looks at what takes far longer than usual.
-const SELDOM: SignedDuration = SignedDuration::from_mins(10);
 /// How often a post that is out is asked for its address.
 const ADDRESS_TRIES: u64 = 3;
 
@@ -219,7 +217,7 @@ impl Publish<'_> {
         let body = match graph::read(answer) {
             // Containers that were there have been said to be missing: for a while that is believed of none.
             Err(error) if graph::is_missing(&error) => {
-                let is_early = state.waited < self.settings.patience.as_secs();
+                let is_early = state.waited < self.settings.looks.patience.as_secs();
                 return if state.sent || is_early { Ok(self.wait(state)) } else { self.again(&state, error, PAUSE) };
             }
             read => read?,
@@ -251,12 +249,7 @@ impl Publish<'_> {
 
     /// Comes back later: soon at first, then ever more seldom.
     fn wait(&self, mut state: State) -> Next {
-        let doubled = self
-            .settings
-            .first_poll
-            .saturating_mul(2_i32.saturating_pow(u32::try_from(state.looks.min(10)).unwrap_or(10)));
-        let is_long = state.waited >= self.settings.patience.as_secs();
-        let delay = if is_long { SELDOM } else { doubled.min(self.settings.longest_poll) };
+        let delay = self.settings.looks.wait(state.looks, state.waited);
         state.looks += 1;
         state.waited = state.waited.saturating_add(delay.as_secs());
         Next::Wait { delay, checkpoint: state.checkpoint() }

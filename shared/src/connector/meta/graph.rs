@@ -113,6 +113,15 @@ pub(in crate::connector) fn id(value: Option<&Value>) -> Option<String> {
     is_id(&text).then_some(text)
 }
 
+/// A whole number, as a number or as text: offsets come as either.
+pub(in crate::connector) fn number(value: Option<&Value>) -> Option<u64> {
+    match value? {
+        Value::String(text) => text.parse().ok(),
+        Value::Number(number) => number.as_u64(),
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
 /// Whether a text has the form of an id.
 pub(in crate::connector) fn is_id(text: &str) -> bool {
     let is_group = |group: &str| !group.is_empty() && group.bytes().all(|byte| byte.is_ascii_digit());

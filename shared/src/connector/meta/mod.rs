@@ -7,6 +7,7 @@ pub(super) mod debug_token;
 pub(super) mod errors;
 pub(super) mod graph;
 pub(super) mod insights;
+pub(super) mod looks;
 pub(super) mod sign;
 pub(super) mod signed_request;
 pub(super) mod usage;

@@ -49,9 +49,18 @@ pub(in crate::connector) fn as_app(mut request: Request, app: &AppCredentials) -
 
 /// Puts a token into the header, and nothing else.
 pub(in crate::connector) fn bearer(request: &mut Request, token: &str) {
+    authorization(request, "Bearer", token);
+}
+
+/// Signs a call that carries a file to `rupload.facebook.com`, where the header has another scheme and no proof is known.
+pub(in crate::connector) fn upload(request: &mut Request, token: &AccessToken) {
+    authorization(request, "OAuth", token.expose());
+}
+
+fn authorization(request: &mut Request, scheme: &str, token: &str) {
     // Tokens are checked when they are read, so this succeeds; if it did not, the call would go out without a token and
     // the platform would refuse it.
-    if let Ok(mut value) = HeaderValue::try_from(format!("Bearer {token}")) {
+    if let Ok(mut value) = HeaderValue::try_from(format!("{scheme} {token}")) {
         value.set_sensitive(true);
         request.headers.insert(header::AUTHORIZATION, value);
     }

@@ -4,11 +4,16 @@ use jiff::{SignedDuration, civil::Date};
 use url::Url;
 
 use super::{HostPolicy, SettingsError, checked_url, constant_url};
+use crate::connector::meta::looks::Looks;
 
 /// `https://graph.facebook.com`: every Graph API call of Facebook Pages.
 pub const FACEBOOK_GRAPH_URL: &str = "https://graph.facebook.com";
 /// `https://www.facebook.com`: the consent dialog.
 pub const FACEBOOK_DIALOG_URL: &str = "https://www.facebook.com";
+/// `https://graph-video.facebook.com`: videos of Pages, by address and in pieces.
+pub const FACEBOOK_VIDEO_URL: &str = "https://graph-video.facebook.com";
+/// `https://rupload.facebook.com`: the files of reels.
+pub const FACEBOOK_UPLOAD_URL: &str = "https://rupload.facebook.com";
 /// The newest Graph API version on 21 November 2026, released on 29 July 2026.
 pub const FACEBOOK_GRAPH_VERSION: &str = "v26.0";
 /// How long Facebook's listing may lag behind a write.
@@ -17,6 +22,15 @@ pub const FACEBOOK_SETTLE_SECONDS: u32 = 30;
 pub const FACEBOOK_TEXT_LIMIT: usize = 63_206;
 /// The most photos of a Page post.
 pub const FACEBOOK_PHOTO_LIMIT: usize = 10;
+/// The longest title of a video, in characters: "must be less than 255".
+pub const FACEBOOK_VIDEO_TITLE_LIMIT: usize = 254;
+/// The smallest video, in bytes.
+pub const FACEBOOK_VIDEO_SMALLEST_BYTES: u64 = 1_024;
+/// The largest video that is sent in pieces. Meta names 10 GB on one page and 2 GB on another; Facebook itself decides before
+/// the first piece, so the larger one stands here.
+pub const FACEBOOK_VIDEO_BYTES: u64 = 10_000_000_000;
+/// How long the feed is searched for a video that Facebook fetches, when its id was lost, before a person has to look.
+pub const FACEBOOK_VIDEO_SEARCH_MINUTES: i64 = 65;
 
 /// Versions that Meta has announced an end for; v26.0 has none yet and lives two years at least.
 /// An expired version does not fail: Meta silently answers with another one.
@@ -35,11 +49,19 @@ const VERSION_ENDS: [(&str, Date); 7] = [
 pub struct FacebookSettings {
     pub(in crate::connector) graph_url: Url,
     pub(in crate::connector) dialog_url: Url,
+    pub(in crate::connector) video_url: Url,
+    pub(in crate::connector) upload_url: Url,
     pub(in crate::connector) version: String,
     pub(in crate::connector) version_ends: Option<Date>,
     pub(in crate::connector) settle_time: SignedDuration,
     pub(in crate::connector) text_limit: usize,
     pub(in crate::connector) photo_limit: usize,
+    pub(in crate::connector) video_title_limit: usize,
+    pub(in crate::connector) video_smallest_bytes: u64,
+    pub(in crate::connector) video_bytes: u64,
+    /// How often a video is looked at that Facebook works on.
+    pub(in crate::connector) video_looks: Looks,
+    pub(in crate::connector) video_search_time: SignedDuration,
     pub(in crate::connector) scopes: Vec<String>,
     pub(in crate::connector) metrics: Vec<String>,
 }
@@ -49,11 +71,18 @@ impl Default for FacebookSettings {
         Self {
             graph_url: constant_url(FACEBOOK_GRAPH_URL),
             dialog_url: constant_url(FACEBOOK_DIALOG_URL),
+            video_url: constant_url(FACEBOOK_VIDEO_URL),
+            upload_url: constant_url(FACEBOOK_UPLOAD_URL),
             version: FACEBOOK_GRAPH_VERSION.into(),
             version_ends: end_of(FACEBOOK_GRAPH_VERSION),
             settle_time: SignedDuration::from_secs(i64::from(FACEBOOK_SETTLE_SECONDS)),
             text_limit: FACEBOOK_TEXT_LIMIT,
             photo_limit: FACEBOOK_PHOTO_LIMIT,
+            video_title_limit: FACEBOOK_VIDEO_TITLE_LIMIT,
+            video_smallest_bytes: FACEBOOK_VIDEO_SMALLEST_BYTES,
+            video_bytes: FACEBOOK_VIDEO_BYTES,
+            video_looks: Looks::default(),
+            video_search_time: SignedDuration::from_mins(FACEBOOK_VIDEO_SEARCH_MINUTES),
             // `business_management` is left out: it needs a review of its own and only adds Pages that a person reaches
             // through a business portfolio without a role on the Page itself.
             scopes: [
@@ -96,6 +125,32 @@ impl FacebookSettings {
     pub fn set_dialog_url(&mut self, address: &str, hosts: HostPolicy) -> Result<(), SettingsError> {
         self.dialog_url = checked_url("facebook dialog URL", address, "www.facebook.com", hosts)?;
         Ok(())
+    }
+
+    /// Replaces the address that takes videos (`https://graph-video.facebook.com`).
+    ///
+    /// # Errors
+    /// Not an address, or one that `hosts` forbids.
+    pub fn set_video_url(&mut self, address: &str, hosts: HostPolicy) -> Result<(), SettingsError> {
+        self.video_url = checked_url("facebook video URL", address, "graph-video.facebook.com", hosts)?;
+        Ok(())
+    }
+
+    /// Replaces the address that takes reels (`https://rupload.facebook.com`).
+    ///
+    /// # Errors
+    /// Not an address, or one that `hosts` forbids.
+    pub fn set_upload_url(&mut self, address: &str, hosts: HostPolicy) -> Result<(), SettingsError> {
+        self.upload_url = checked_url("facebook upload URL", address, "rupload.facebook.com", hosts)?;
+        Ok(())
+    }
+
+    /// Whether an address that Facebook hands out for an upload is one of its own.
+    pub(in crate::connector) fn accepts_upload(&self, url: &Url) -> bool {
+        url.origin() == self.upload_url.origin()
+            && url.username().is_empty()
+            && url.password().is_none()
+            && url.fragment().is_none()
     }
 
     /// Replaces the Graph API version (`v26.0`); its end date comes with it where Meta has announced one.
@@ -171,6 +226,8 @@ mod tests {
         let settings = FacebookSettings::default();
         assert_eq!(settings.graph_url.as_str(), "https://graph.facebook.com/");
         assert_eq!(settings.dialog_url.as_str(), "https://www.facebook.com/");
+        assert_eq!(settings.video_url.as_str(), "https://graph-video.facebook.com/");
+        assert_eq!(settings.upload_url.as_str(), "https://rupload.facebook.com/");
         assert_eq!(settings.version(), "v26.0");
         assert_eq!(settings.settle_time, SignedDuration::from_secs(30));
         assert_eq!(settings.version_ends(), Some(jiff::civil::date(2028, 7, 29)));
@@ -204,6 +261,16 @@ mod tests {
             _ => SettingsError::NotAnAddress { setting },
         });
         assert_eq!(FacebookSettings::default().set_graph_url(address, hosts), expected);
+    }
+
+    #[rstest]
+    #[case::theirs("https://rupload.facebook.com/video-upload/v26.0/8", true)]
+    #[case::another_host("https://rupload.facebook.com.example/video-upload/v26.0/8", false)]
+    #[case::another_of_theirs("https://graph.facebook.com/video-upload/v26.0/8", false)]
+    #[case::plain_http("http://rupload.facebook.com/video-upload/v26.0/8", false)]
+    #[case::credentials("https://a:b@rupload.facebook.com/video-upload/v26.0/8", false)]
+    fn f44_an_upload_goes_to_facebooks_own_host_only(#[case] address: &str, #[case] expected: bool) {
+        assert_eq!(FacebookSettings::default().accepts_upload(&Url::parse(address).unwrap()), expected);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use super::{
     HostPolicy, SettingsError, checked_url, constant_url,
     facebook::{FACEBOOK_DIALOG_URL, FACEBOOK_GRAPH_URL, FACEBOOK_GRAPH_VERSION, end_of, is_version},
 };
+use crate::connector::meta::looks::Looks;
 
 /// `https://graph.instagram.com`: every call of a connection that was made with Instagram Login.
 pub const INSTAGRAM_GRAPH_URL: &str = "https://graph.instagram.com";
@@ -57,11 +58,8 @@ pub struct InstagramSettings {
     pub(in crate::connector) carousel_limit: usize,
     pub(in crate::connector) alt_text_limit: usize,
     pub(in crate::connector) collaborator_limit: usize,
-    /// The first look at a container, and the longest time between two.
-    pub(in crate::connector) first_poll: SignedDuration,
-    pub(in crate::connector) longest_poll: SignedDuration,
-    /// After so much waiting for a container it is looked at seldom: it ends by itself within a day.
-    pub(in crate::connector) patience: SignedDuration,
+    /// How often a container is looked at; it ends by itself within a day.
+    pub(in crate::connector) looks: Looks,
     /// How many containers are made for one thing before it is given up.
     pub(in crate::connector) container_tries: u64,
     facebook_scopes: Vec<String>,
@@ -93,9 +91,7 @@ impl Default for InstagramSettings {
             carousel_limit: INSTAGRAM_CAROUSEL_LIMIT,
             alt_text_limit: INSTAGRAM_ALT_TEXT_LIMIT,
             collaborator_limit: INSTAGRAM_COLLABORATOR_LIMIT,
-            first_poll: SignedDuration::from_secs(5),
-            longest_poll: SignedDuration::from_secs(60),
-            patience: SignedDuration::from_mins(60),
+            looks: Looks::default(),
             container_tries: 3,
             facebook_scopes: words(&[
                 "instagram_basic",

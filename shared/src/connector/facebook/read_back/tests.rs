@@ -187,3 +187,53 @@ fn what_is_too_long_ago_for_the_listing_is_not_asked() {
     wanted.now = "2027-06-21T10:00:00Z".parse().unwrap();
     assert!(matches!(done(flow(wanted).advance(None)), ReadBack::Undecided { .. }));
 }
+
+/// A listed post that shows a video.
+fn shows(video: &str, changes: &Value) -> Value {
+    let mut post = listed(&json!({
+        "created_time": "2026-11-21T10:20:00+0000",
+        "attachments": {"data": [{"media_type": "video", "target": {"id": video}}]},
+    }));
+    for (name, value) in changes.as_object().unwrap() {
+        post[name] = value.clone();
+    }
+    post
+}
+
+fn about_a_video(minutes: i64, posts: &[Value], exclude: &[&str]) -> Result<ReadBack, ConnectorError> {
+    let video = json!({"url": "https://example.com/a.mp4", "kind": "video"});
+    let mut wanted = fingerprint(json!({"text": "Hello", "media": [video]}));
+    wanted.now = wanted.not_before.saturating_add(SignedDuration::from_mins(minutes)).unwrap();
+    wanted.exclude = exclude.iter().map(|id| (*id).to_owned()).collect();
+    let mut flow = super::flow(&FacebookSettings::default(), "123", wanted);
+    called(flow.advance(None));
+    flow.advance(Some(&ok(&json!({ "data": posts })))).map(|step| done(Ok(step)))
+}
+
+#[test]
+fn f34_a_video_that_facebook_fetches_is_found_by_app_words_and_time_and_known_by_its_own_id() {
+    let posts = [shows("801", &json!({})), listed(&json!({})), shows("802", &json!({"application": null}))];
+    assert_eq!(about_a_video(30, &posts, &[]), Ok(found("801")));
+    let twins = [shows("801", &json!({})), shows("803", &json!({"id": "100_6"}))];
+    assert_eq!(about_a_video(30, &twins, &["803"]), Ok(found("801")));
+    assert_eq!(about_a_video(30, &twins, &[]), Ok(ReadBack::Undecided { reason: SEVERAL }));
+}
+
+#[test]
+fn f34_a_video_that_is_not_listed_is_waited_for_and_never_called_absent() {
+    let error = about_a_video(64, &[], &[]).unwrap_err();
+    assert_eq!(error.refusal().code, "facebook.video.processing");
+    assert!(matches!(about_a_video(66, &[], &[]), Ok(ReadBack::Undecided { .. })));
+}
+
+#[test]
+fn f46_a_video_of_ours_is_not_taken_for_a_text_or_a_photo_that_says_the_same() {
+    let posts = [shows("801", &json!({"created_time": "2026-11-21T10:00:01+0000"}))];
+    let mut wanted = fingerprint(json!({"text": "Hello"}));
+    assert_eq!(verdict(wanted.clone(), &posts), ReadBack::Undecided { reason: UNPROVEN });
+    wanted.exclude = vec!["801".into()];
+    assert_eq!(verdict(wanted, &posts), ReadBack::Absent);
+    let photo = json!({"url": "https://example.com/a.jpg", "kind": "image"});
+    let wanted = fingerprint(json!({"text": "Hello", "media": [photo]}));
+    assert_eq!(verdict(wanted, &posts), ReadBack::Undecided { reason: UNPROVEN });
+}

@@ -168,6 +168,26 @@ async fn a_file_goes_up_in_pieces_and_is_whole_again() {
 }
 
 #[tokio::test]
+async fn a_piece_goes_up_as_the_file_of_a_form() {
+    let (files, platform) = (honest(2_500_000), Platform::default());
+    let (transport, address) = (transport(&files), platform.start());
+    let seen = transport.look(source(&files), DEADLINE).await.unwrap();
+    let piece = seen.piece(source(&files), 1_000_000, 500_000).unwrap();
+    let (piece, content_type) = piece.in_form(&[("start_offset", "1000000")], "video_file_chunk", "b");
+    let mut request = upload(&address, piece);
+    request.headers.insert(header::CONTENT_TYPE, content_type.parse().unwrap());
+    assert_eq!(transport.send(request, DEADLINE).await.unwrap().status, 201);
+    let bodies = platform.bodies.lock().unwrap();
+    let before = "--b\r\nContent-Disposition: form-data; name=\"start_offset\"\r\n\r\n1000000\r\n\
+                  --b\r\nContent-Disposition: form-data; name=\"video_file_chunk\"; filename=\"file\"\r\n\
+                  Content-Type: application/octet-stream\r\n\r\n";
+    let expected = [before.as_bytes(), &bytes(2_500_000)[1_000_000..1_500_000], b"\r\n--b--\r\n"].concat();
+    assert!(bodies[0] == expected, "{} bytes instead of {}", bodies[0].len(), expected.len());
+    let heads = platform.heads.lock().unwrap();
+    assert!(heads[0].contains(&"content-type: multipart/form-data; boundary=b".to_owned()));
+}
+
+#[tokio::test]
 async fn what_comes_is_passed_on_before_the_rest_is_there() {
     let platform = Platform::default();
     let read = Arc::clone(&platform.read);
