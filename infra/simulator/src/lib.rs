@@ -5,6 +5,7 @@ mod call;
 mod client;
 mod clock;
 mod consent;
+mod content;
 pub mod facebook;
 mod faults;
 pub mod gbp;

@@ -172,8 +172,18 @@ impl System {
     }
 
     /// Waits until there is an answer.
-    pub(crate) async fn eventually<T>(&self, what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
-        let deadline = Instant::now() + PATIENCE;
+    pub(crate) async fn eventually<T>(&self, what: &str, look: impl AsyncFnMut() -> Option<T>) -> T {
+        self.within(PATIENCE, what, look).await
+    }
+
+    /// Waits until there is an answer, for what takes longer than anything else.
+    pub(crate) async fn within<T>(
+        &self,
+        patience: Duration,
+        what: &str,
+        mut look: impl AsyncFnMut() -> Option<T>,
+    ) -> T {
+        let deadline = Instant::now() + patience;
         loop {
             if let Some(found) = look().await {
                 return found;

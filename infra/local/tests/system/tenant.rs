@@ -116,8 +116,12 @@ impl<'a> Tenant<'a> {
 
     /// Begins to connect an account: the address that a person's browser opens.
     pub(crate) async fn session(&self) -> Url {
-        let answer =
-            self.post("/v1/connect/sessions", &json!({"platform": "facebook", "return_url": RETURN_URL})).await;
+        self.session_at("facebook").await
+    }
+
+    /// The same at another platform.
+    async fn session_at(&self, platform: &str) -> Url {
+        let answer = self.post("/v1/connect/sessions", &json!({"platform": platform, "return_url": RETURN_URL})).await;
         assert_eq!(answer.status, 201, "{}", answer.text());
         let url = Url::parse(answer.json()["url"].as_str().unwrap()).unwrap();
         self.system.keep_secret("a state", url.path_segments().unwrap().next_back().unwrap());
@@ -126,7 +130,12 @@ impl<'a> Tenant<'a> {
 
     /// A person allows all of this on the platform's page: the connection.
     pub(crate) async fn connect(&self, user: &str, pages: &[&str]) -> String {
-        let browser = Browser::open(self.system, &self.session().await).await;
+        self.connect_at("facebook", user, pages).await
+    }
+
+    /// The same at another platform.
+    pub(crate) async fn connect_at(&self, platform: &str, user: &str, pages: &[&str]) -> String {
+        let browser = Browser::open(self.system, &self.session_at(platform).await).await;
         let callback = browser.consent(user, pages).await;
         let back = browser.visit(&callback).await;
         let location = back.location();

@@ -2,7 +2,7 @@
 
 use super::seed;
 use super::tokens::Token;
-use super::view::{PostView, StateView};
+use super::view::{FileView, PostView, StateView};
 use super::webhooks::CUSTOM;
 use super::world::{Post, Settings, World};
 use crate::faults::Faults;
@@ -31,6 +31,12 @@ impl Linkedin {
     pub fn posts(&self, author: &str) -> Vec<PostView> {
         let authors = self.state().authors;
         authors.into_iter().find(|own| own.urn == author).map(|own| own.posts).unwrap_or_default()
+    }
+
+    /// The files that were announced, oldest first.
+    #[must_use]
+    pub fn files(&self) -> Vec<FileView> {
+        self.state().files
     }
 
     /// A token, as if `member` had gone through the login of the app with this id.

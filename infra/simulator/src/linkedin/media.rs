@@ -3,7 +3,9 @@
 use super::error::ApiError;
 use super::world::{Asset, Caller, Part, Ready, World};
 use crate::call::Call;
+use crate::content::Content;
 use crate::reply::Reply;
+use bytes::Bytes;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 
@@ -19,6 +21,17 @@ pub(crate) fn kind(path: &str) -> Option<&'static str> {
         "videos" => Some("video"),
         "documents" => Some("document"),
         _ => None,
+    }
+}
+
+impl Part {
+    fn take(&mut self, tag: String, body: &Bytes, before: Option<Content>) {
+        self.tag = Some(tag);
+        self.came = body.first().map(|first| (body.len() as u64, *first));
+        self.content = before.map(|mut content| {
+            content.add(body);
+            content
+        });
     }
 }
 
@@ -61,9 +74,11 @@ impl World {
                 return Err(ApiError::bad("INVALID_VALUE_FOR_FIELD", "fileSizeBytes is out of range"));
             }
             let firsts = (0..size.div_ceil(PART)).map(|number| number * PART);
-            firsts.map(|first| Part { first, last: (first + PART).min(size) - 1, tag: None, came: None }).collect()
+            firsts
+                .map(|first| Part { first, last: (first + PART).min(size) - 1, tag: None, came: None, content: None })
+                .collect()
         } else {
-            vec![Part { first: 0, last: u64::MAX, tag: None, came: None }]
+            vec![Part { first: 0, last: u64::MAX, tag: None, came: None, content: None }]
         };
         let (key, id) = (self.ids.opaque("", 24), self.ids.opaque("C4E10AQ", 18));
         let urn = format!("urn:li:{kind}:{id}");
@@ -107,21 +122,25 @@ impl World {
             return Err(ApiError::bad("EXPIRED_UPLOAD_URL", "The upload URL has expired"));
         }
         let length = u64::try_from(call.body.len()).unwrap_or(u64::MAX);
-        let part = number.parse::<usize>().ok().and_then(|number| asset.parts.get_mut(number));
-        let part = part.ok_or_else(ApiError::missing)?;
+        let number = number.parse::<usize>().map_err(|_| ApiError::missing())?;
+        let before = match number.checked_sub(1) {
+            None => Some(Content::default()),
+            Some(before) => asset.parts.get(before).and_then(|part| part.content.clone()),
+        };
+        let part = asset.parts.get_mut(number).ok_or_else(ApiError::missing)?;
         if is_video {
             if length != part.last - part.first + 1 {
                 return Err(ApiError::bad("INVALID_VALUE_FOR_FIELD", "The part has another length"));
             }
-            part.tag = Some(tag.clone());
-            part.came = call.body.first().map(|first| (length, *first));
+            part.take(tag.clone(), &call.body, before);
+            // What came after it added up with what was here before.
+            asset.parts.iter_mut().skip(number + 1).for_each(|later| later.content = None);
             return Ok(Reply::empty(200).header("etag", &format!("\"{tag}\"")));
         }
         if length == 0 {
             return Err(ApiError::bad("INVALID_VALUE_BLANK_FIELD", "The file is empty"));
         }
-        part.tag = Some(tag);
-        part.came = call.body.first().map(|first| (length, *first));
+        part.take(tag, &call.body, before);
         asset.ready = if fails { Ready::Failed } else { Ready::Processing(now.checked_add(takes).unwrap_or(now)) };
         self.settings.fail_next_file = false;
         Ok(Reply::empty(201))

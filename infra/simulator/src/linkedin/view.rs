@@ -2,6 +2,7 @@
 
 use super::little;
 use super::world::{Asset, World};
+use crate::content::Content;
 use crate::faults::Fault;
 use crate::outbox::SentWebhook;
 use serde::Serialize;
@@ -42,6 +43,8 @@ pub struct FileView {
     pub owner: String,
     /// How many bytes came.
     pub length: u64,
+    /// The SHA-256 of all of it, once all parts have come, in order.
+    pub sha256: Option<String>,
     /// The first byte of each part that came.
     pub begins: Vec<u8>,
 }
@@ -97,6 +100,7 @@ fn file(asset: &Asset) -> FileView {
     FileView {
         urn: asset.urn.clone(),
         owner: asset.owner.clone(),
+        sha256: asset.parts.last().and_then(|part| part.content.as_ref()).map(Content::sha256),
         length: came().map(|(length, _)| length).sum(),
         begins: came().map(|(_, first)| first).collect(),
     }

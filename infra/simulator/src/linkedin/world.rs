@@ -4,6 +4,7 @@ use super::error::ApiError;
 use super::tokens::{Code, Token};
 use super::{MEMBER_APP, PAGE_APP};
 use crate::App;
+use crate::content::Content;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::log::Log;
@@ -39,6 +40,8 @@ pub(crate) struct Part {
     pub(crate) tag: Option<String>,
     /// How many bytes came, and the first of them.
     pub(crate) came: Option<(u64, u8)>,
+    /// What it and all before it add up to, if those had come when it came.
+    pub(crate) content: Option<Content>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

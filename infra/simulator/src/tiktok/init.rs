@@ -2,6 +2,7 @@
 
 use super::error::ApiError;
 use super::world::{Caller, MOST_DRAFTS, Source, Step, Task, World};
+use crate::content::Content;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use url::Url;
@@ -184,7 +185,7 @@ impl World {
                 let count = source.number("total_chunk_count")?;
                 check_chunks(size, chunk, count)?;
                 let token = self.ids.opaque("", 32);
-                Ok(Source::Upload { size, chunk, count, received: 0, token })
+                Ok(Source::Upload { size, chunk, count, received: 0, content: Content::default(), token })
             }
             Some("PULL_FROM_URL") => {
                 source.only(&["source", "video_url"])?;

@@ -39,7 +39,7 @@ impl World {
         let Some(task) = wanted("upload_id").and_then(|id| self.tasks.get_mut(&id)) else {
             return refuse(404, "no_such_task");
         };
-        let Source::Upload { size, chunk, count, received, token } = &mut task.source else {
+        let Source::Upload { size, chunk, count, received, content, token } = &mut task.source else {
             return refuse(404, "no_such_task");
         };
         if wanted("upload_token").as_deref() != Some(token.as_str()) {
@@ -68,6 +68,7 @@ impl World {
             return refuse(400, "malformed");
         }
         *received = end;
+        content.add(&call.body);
         if end == total {
             task.step = Step::Processing(now);
             return Acted::accepted(empty(201));

@@ -62,6 +62,8 @@ pub struct TaskView {
     pub fail_reason: Option<String>,
     /// How many bytes came, of an upload.
     pub received: Option<u64>,
+    /// The SHA-256 of what came, of an upload.
+    pub sha256: Option<String>,
     /// The addresses to fetch.
     pub urls: Vec<String>,
     /// Whether it is a draft.
@@ -107,9 +109,9 @@ fn tasks(world: &World, open_id: &str) -> Vec<TaskView> {
     let mut own: Vec<_> = world.tasks.values().filter(|task| task.open_id == open_id).collect();
     own.sort_by_key(|task| (task.created, task.id.clone()));
     let view = |task: &super::world::Task| {
-        let (received, urls) = match &task.source {
-            Source::Upload { received, .. } => (Some(*received), Vec::new()),
-            Source::Pull(urls) => (None, urls.clone()),
+        let (received, sha256, urls) = match &task.source {
+            Source::Upload { received, content, .. } => (Some(*received), Some(content.sha256()), Vec::new()),
+            Source::Pull(urls) => (None, None, urls.clone()),
         };
         let (step, fail_reason) = match &task.step {
             Step::Receiving => ("receiving", None),
@@ -118,7 +120,7 @@ fn tasks(world: &World, open_id: &str) -> Vec<TaskView> {
             Step::Complete => ("complete", None),
             Step::Failed(reason) => ("failed", Some(reason.clone())),
         };
-        TaskView { id: task.id.clone(), step, fail_reason, received, urls, is_inbox: task.is_inbox }
+        TaskView { id: task.id.clone(), step, fail_reason, received, sha256, urls, is_inbox: task.is_inbox }
     };
     own.into_iter().map(view).collect()
 }

@@ -1,6 +1,7 @@
 //! Everything the simulated TikTok knows: accounts, grants, what is being published, videos.
 
 use super::error::ApiError;
+use crate::content::Content;
 use crate::faults::Faults;
 use crate::ids::Ids;
 use crate::log::Log;
@@ -70,7 +71,7 @@ pub(crate) struct Token {
 /// How the files of a post come.
 #[derive(Clone, Debug)]
 pub(crate) enum Source {
-    Upload { size: u64, chunk: u64, count: u64, received: u64, token: String },
+    Upload { size: u64, chunk: u64, count: u64, received: u64, content: Content, token: String },
     Pull(Vec<String>),
 }
 

@@ -18,7 +18,6 @@ pub(super) struct Difference {
     /// The path of the operation, as its specification spells it.
     pub(super) path: &'static str,
     pub(super) change: Change,
-    #[expect(dead_code, reason = "it is written for whoever reads or removes the difference")]
     pub(super) reason: &'static str,
 }
 
@@ -39,7 +38,6 @@ pub(super) struct Uncovered {
     pub(super) method: Method,
     pub(super) host: &'static str,
     pub(super) path: &'static str,
-    #[expect(dead_code, reason = "it is written for whoever reads or removes the exception")]
     pub(super) reason: &'static str,
 }
 
@@ -73,7 +71,8 @@ pub(super) fn judge(requests: &[(String, Request)], specified: &Specified) -> Ju
         }
     }
     for (index, uncovered) in specified.uncovered.iter().enumerate().filter(|(index, _)| !needed.contains(index)) {
-        judged.problems.push(format!("nothing needs exception {index}: {} {}", uncovered.method, uncovered.path));
+        let Uncovered { method, path, reason, .. } = uncovered;
+        judged.problems.push(format!("nothing needs the exception {index}, {method} {path} ({reason})"));
     }
     let tables: BTreeSet<_> = operations.iter().filter_map(|operation| operation.listed_as).collect();
     for line in tables.difference(&listed) {
@@ -81,8 +80,8 @@ pub(super) fn judge(requests: &[(String, Request)], specified: &Specified) -> Ju
     }
     for index in 0..specified.differences.len() {
         if judged.problems.is_empty() && !is_needed(index, requests, specified) {
-            let Difference { method, path, change, .. } = &specified.differences[index];
-            judged.problems.push(format!("nothing needs the difference {change:?} of {method} {path}"));
+            let Difference { method, path, change, reason } = &specified.differences[index];
+            judged.problems.push(format!("nothing needs the difference {change:?} of {method} {path} ({reason})"));
         }
     }
     judged

@@ -187,7 +187,10 @@ fn an_exception_that_nothing_needs_is_found() {
     assert_eq!((judged.validated, judged.elsewhere, judged.problems), (1, 1, Vec::new()));
     let specified =
         Specified { uncovered: vec![uncovered("login.example"), uncovered("other.example")], ..discovered() };
-    assert_eq!(judge(&[asked, listed.clone()], &specified).problems, ["nothing needs exception 1: POST /token"]);
+    assert_eq!(
+        judge(&[asked, listed.clone()], &specified).problems,
+        ["nothing needs the exception 1, POST /token (another API)"]
+    );
     // What is specified needs no exception, either.
     let path = "/v4/places/{place}/posts";
     let known = Uncovered { method: Method::GET, host: "posts.example", path, reason: "it is specified" };
