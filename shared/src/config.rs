@@ -369,6 +369,28 @@ impl Section for Duplicates {
     }
 }
 
+/// How old figures may be.
+#[derive(Debug, Clone, Copy)]
+pub struct Figures {
+    /// Older ones are read anew for whoever asks ([`variables::FIGURES_MAX_AGE_MINUTES`]).
+    pub max_age: SignedDuration,
+}
+
+impl Figures {
+    /// Unless something else is said.
+    pub const MAX_AGE: SignedDuration = SignedDuration::from_mins(15);
+}
+
+impl Section for Figures {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let minutes = reader.optional(variables::FIGURES_MAX_AGE_MINUTES, |value| match value.parse::<u16>() {
+            Ok(minutes @ 1..=1440) => Ok(minutes),
+            Ok(_) | Err(_) => Err("not a number of minutes from 1 to 1440"),
+        })?;
+        Some(Self { max_age: minutes.map_or(Self::MAX_AGE, |minutes| SignedDuration::from_mins(minutes.into())) })
+    }
+}
+
 /// A function that needs nothing more.
 impl Section for () {
     fn read(_: &mut Reader<'_>) -> Option<Self> {
@@ -464,6 +486,16 @@ mod tests {
         for wrong in ["169", "-1", "1.5", "x", "1000"] {
             let text = problem::<Duplicates>(&[("POSTD_DUPLICATE_WINDOW_HOURS", wrong)]);
             assert!(text.contains("not a number of hours from 0 to 168"), "{wrong}: {text}");
+        }
+    }
+
+    #[test]
+    fn figures_serve_for_a_quarter_of_an_hour_unless_something_else_is_said() {
+        let age = |minutes| read::<Figures>(&[("POSTD_FIGURES_MAX_AGE_MINUTES", minutes)]).unwrap().max_age;
+        assert_eq!((age(""), age("60")), (SignedDuration::from_mins(15), SignedDuration::from_mins(60)));
+        for wrong in ["0", "1441", "-1", "x"] {
+            let text = problem::<Figures>(&[("POSTD_FIGURES_MAX_AGE_MINUTES", wrong)]);
+            assert!(text.contains("not a number of minutes from 1 to 1440"), "{wrong}: {text}");
         }
     }
 

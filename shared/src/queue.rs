@@ -42,6 +42,17 @@ pub struct Job {
     pub version: u64,
 }
 
+/// What a job is about, if not its target's way out. A build that knows none of these takes such a job for one about a
+/// target that has ended, and drops it; dispatch sends another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Errand {
+    /// To take down what is out.
+    Removal,
+    /// To read the figures of what is out.
+    Figures,
+}
+
 /// A webhook event that was verified and stored: where to find it.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct InboundMessage {
@@ -59,6 +70,9 @@ pub enum MessageError {
     /// Written by a build with a newer format; it must not be acted upon.
     #[error("the message has format version {0}; this build reads version 1")]
     Version(u64),
+    /// A job about something that only another build knows.
+    #[error("the job is about something that this build does not know")]
+    Errand,
     /// Not a message of this kind at all.
     #[error("the message is not what this queue carries")]
     Malformed,
@@ -127,6 +141,28 @@ struct DeathMark {
 #[must_use]
 pub fn dead_fence(body: &str) -> Option<u64> {
     serde_json::from_str::<DeathMark>(body).ok()?.dead
+}
+
+/// A job that is about something else than its target's way out.
+#[derive(Serialize)]
+struct WithErrand<'a> {
+    #[serde(flatten)]
+    job: &'a Job,
+    errand: Errand,
+}
+
+#[derive(Deserialize)]
+struct ErrandMark {
+    errand: Option<serde_json::Value>,
+}
+
+/// What a job is about, if not its target's way out.
+///
+/// # Errors
+/// Something that this build does not know.
+pub fn errand(body: &str) -> Result<Option<Errand>, MessageError> {
+    let mark: ErrandMark = serde_json::from_str(body).map_err(|_| MessageError::Malformed)?;
+    mark.errand.map(|errand| serde_json::from_value(errand).map_err(|_| MessageError::Errand)).transpose()
 }
 
 impl InboundMessage {
@@ -238,10 +274,22 @@ impl Queue {
     /// # Errors
     /// The queue did not answer, or refused.
     pub async fn send(&self, job: &Job, delay: Delay) -> Result<(), QueueError> {
+        self.send_body(job, encode(job)?, delay).await
+    }
+
+    /// Like [`Self::send`], for what else is to be done about a target.
+    ///
+    /// # Errors
+    /// The queue did not answer, or refused.
+    pub async fn send_errand(&self, job: &Job, errand: Errand, delay: Delay) -> Result<(), QueueError> {
+        self.send_body(job, encode(&WithErrand { job, errand })?, delay).await
+    }
+
+    async fn send_body(&self, job: &Job, body: String, delay: Delay) -> Result<(), QueueError> {
         self.client
             .send_message()
             .queue_url(&self.url)
-            .message_body(encode(job)?)
+            .message_body(body)
             // On a standard queue the group makes it fair: one tenant's flood does not delay the others.
             .message_group_id(job.tenant.to_string())
             .delay_seconds(delay.seconds())
@@ -459,6 +507,19 @@ impl DeadLetters {
             message = message.message_attributes(name, attribute);
         }
         message.send().await?;
+        Ok(())
+    }
+
+    /// Sends a message as it came that nobody here can do anything with, with a code that says why.
+    ///
+    /// # Errors
+    /// The queue did not answer, or refused.
+    pub async fn send_unread(&self, body: &str, code: &str) -> Result<(), QueueError> {
+        let attribute = MessageAttributeValue::builder().data_type("String").string_value(bounded(code)).build();
+        let attribute =
+            attribute.map_err(|error| QueueError::Refused { code: "unencodable".into(), source: Arc::new(error) })?;
+        let message = self.client.send_message().queue_url(&self.url).message_body(body);
+        message.message_attributes("code", attribute).send().await?;
         Ok(())
     }
 

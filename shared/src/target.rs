@@ -10,6 +10,7 @@ use crate::{
     ids::{ConnectionId, KeyId, PostId, TargetId},
     platform::Platform,
     post::Post,
+    removal::{Removal, RemovalState},
 };
 
 /// Where a target stands.
@@ -203,9 +204,19 @@ pub struct Target {
         skip_serializing_if = "Option::is_none"
     )]
     pub redriven_at: Option<Timestamp>,
+    /// Its being taken down, once it was published.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub removal: Option<Removal>,
 }
 
 impl Target {
+    /// The removal that postd is to carry out, if there is one.
+    #[must_use]
+    pub fn removal_to_do(&self) -> Option<&Removal> {
+        let published = self.state == State::Published;
+        self.removal.as_ref().filter(|removal| published && removal.state == RemovalState::Requested)
+    }
+
     /// Whether nothing has ever begun on it: neither a consumer nor a caller has decided anything.
     #[must_use]
     pub fn is_untouched(&self) -> bool {

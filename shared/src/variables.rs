@@ -33,6 +33,9 @@ pub const PUBLISH_QUEUE_URL: &str = "POSTD_PUBLISH_QUEUE_URL";
 /// For how many hours a post keeps another from saying the same at the same destination; 0 or absent: not at all.
 pub const DUPLICATE_WINDOW_HOURS: &str = "POSTD_DUPLICATE_WINDOW_HOURS";
 
+/// After how many minutes figures are read anew for whoever asks; 15 when absent.
+pub const FIGURES_MAX_AGE_MINUTES: &str = "POSTD_FIGURES_MAX_AGE_MINUTES";
+
 /// The URL of the queue of publish jobs that have failed for good.
 pub const DEAD_LETTER_QUEUE_URL: &str = "POSTD_DEAD_LETTER_QUEUE_URL";
 

@@ -10,6 +10,7 @@ use crate::{
     ids::{ConnectionId, PostId, TargetId},
     platform::Platform,
     post::{Post, TargetSpec},
+    removal::{Removal, RemovalState},
     schedule::Schedule,
     store::{Connection, ConnectionState, HealthLine, LastEvent, PostSummary, event_of},
     target::{State, Target},
@@ -74,6 +75,9 @@ pub struct TargetView {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
     pub not_after: Option<Timestamp>,
+    /// Its being taken down, if that was asked for or the platform told it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub removal: Option<RemovalView>,
     /// When it goes on by itself, if it waits for that.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
@@ -81,6 +85,35 @@ pub struct TargetView {
     /// When it last changed.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub updated_at: Timestamp,
+}
+
+/// How the removal of a published target stands.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct RemovalView {
+    /// Where it stands.
+    pub state: RemovalState,
+    /// When that changed last.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
+    pub at: Timestamp,
+    /// When it is tried again, if it is under way.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(value_type = Option<String>, format = DateTime))]
+    pub next_at: Option<Timestamp>,
+    /// What is in the way, or why it is not done.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub problem: Option<ReasonView>,
+}
+
+impl From<&Removal> for RemovalView {
+    fn from(removal: &Removal) -> Self {
+        Self {
+            state: removal.state,
+            at: removal.at,
+            next_at: removal.next_at,
+            problem: removal.problem.as_ref().map(ReasonView::from),
+        }
+    }
 }
 
 /// Why something is as it is, and who can change it.
@@ -158,6 +191,7 @@ impl TargetView {
             url: row.and_then(|row| row.url.clone()),
             reason: row.and_then(|row| row.reason.as_ref()).map(ReasonView::from),
             not_after: row.and_then(|row| row.not_after),
+            removal: row.and_then(|row| row.removal.as_ref()).map(RemovalView::from),
             next_at: row.and_then(|row| row.not_before),
             updated_at: row.map_or(post.created_at, |row| row.updated_at),
         }

@@ -277,14 +277,15 @@ pub async fn inbound(variables: &dyn Variables) -> Result<Inbound, BadConfigurat
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn reader(variables: &dyn Variables) -> Result<Wired<Reader>, BadConfiguration> {
-    type Sections = (PublishQueue, DeadLetterQueue, Signing, Limits);
-    let (base, (queue, dead, signing, limits)) = Base::of::<Sections>(Function::Api, variables).await?;
+    type Sections = (PublishQueue, DeadLetterQueue, Signing, config::Figures, Limits);
+    let (base, (queue, dead, signing, figures, limits)) = Base::of::<Sections>(Function::Api, variables).await?;
     let app = Reader {
         store: base.store(),
         queue: base.queue(queue),
         dead_letters: DeadLetters::new(base.clients.sqs(), dead.url),
         signing_keys: SigningKeys::new(base.clients.secrets_manager(), signing.secret, base.clock.clone()),
         clock: base.clock.clone(),
+        figures_max_age: figures.max_age,
     };
     Ok(base.wired(app, limits))
 }

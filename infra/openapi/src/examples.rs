@@ -171,6 +171,36 @@ pub(crate) fn published() -> Value {
     post("published", &target)
 }
 
+pub(crate) fn being_removed() -> Value {
+    let target = json!({
+        "attempts": 1,
+        "remote_id": "100200300400_500600700800",
+        "url": "https://www.facebook.com/100200300400/posts/500600700800",
+        "removal": {"state": "requested", "at": "2026-11-21T11:30:00Z"},
+        "updated_at": "2026-11-21T10:00:01.25Z",
+    });
+    post("published", &target)
+}
+
+pub(crate) fn analytics() -> Value {
+    let figures = json!({"post_media_view": 412, "post_clicks": 31});
+    json!({
+        "post": POST,
+        "targets": [{
+            "id": "t1",
+            "platform": "facebook",
+            "destination": PAGE,
+            "state": "current",
+            "as_of": "2026-11-22T09:12:00Z",
+            "figures": figures,
+            "days": [
+                {"day": "2026-11-22", "as_of": "2026-11-22T09:12:00Z", "figures": figures},
+                {"day": "2026-11-21", "as_of": "2026-11-21T18:40:00Z", "figures": {"post_media_view": 120}},
+            ],
+        }],
+    })
+}
+
 pub(crate) fn moved() -> Value {
     let mut moved = post(
         "scheduled",

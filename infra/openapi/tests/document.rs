@@ -319,7 +319,9 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(),
                 }
             }
             for (name, member) in members {
-                let known = schema["properties"].get(name).ok_or_else(|| format!("{at}: {name} is not described"))?;
+                // Some objects are maps: any name, and values of one shape.
+                let known = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
+                let known = known.ok_or_else(|| format!("{at}: {name} is not described"))?;
                 fits(document, known, member, &format!("{at}/{name}"))?;
             }
             Ok(())

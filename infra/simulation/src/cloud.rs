@@ -212,6 +212,7 @@ impl Parts {
             dead_letters: self.dead_letters(),
             signing_keys: SigningKeys::new(self.clients.secrets_manager(), key, self.clock.clone()),
             clock: self.clock.clone(),
+            figures_max_age: shared::config::Figures::MAX_AGE,
         }
     }
 

@@ -13,6 +13,7 @@ use crate::{
         driver::{self, Calls, Ended, FirstRecord, FirstStep, Journal},
     },
     defect::Defect,
+    queue::Delay,
     secret::{AccessToken, AppCredentials},
     store::{Claim, ClaimRequest, Settled, Store, StoreError},
     target::{Intent, LogEntry, Settlement, Target},
@@ -25,7 +26,7 @@ pub(super) const HELD: SignedDuration = SignedDuration::from_mins(15);
 /// A job that is earlier than this is not the one that its target waits for, whatever the clocks of two machines say.
 const COPY: SignedDuration = SignedDuration::from_secs(90);
 /// The longest wait that a message can carry; what is later waits in the `due` index.
-const LONGEST_MESSAGE_WAIT: SignedDuration = SignedDuration::from_mins(15);
+const LONGEST_MESSAGE_WAIT: SignedDuration = Delay::LONGEST;
 
 /// What is further ahead than this is a time and no lease, so it has an entry in the `due` index: its message can go. A
 /// message that came back until then would use up its receives and end among the dead letters.
@@ -301,17 +302,21 @@ impl Consumer {
             }
             Disposition::Operator => {
                 tracing::error!(code = %reason.code, "our app at the platform is misconfigured; its targets are held");
-                self.metrics.count(Some(work.spec.platform), Metric::AppMisconfigured);
-                let way = (work.spec.platform, work.spec.app);
-                match self.apps.refresh_of(work.tenant, way, &keys.app).await {
-                    // The secret was rotated between our reading it and the call (F59).
-                    Ok(Refreshed::Changed(_)) => hold(BELIEVED, reason),
-                    Ok(Refreshed::Same) | Err(_) => hold(HELD, reason),
-                }
+                hold(self.misconfigured(work, keys).await, reason)
             }
             // The driver has turned these into `Unknown`.
             Disposition::ReadBack => Settlement::Unknown { until: now, reason },
         })
+    }
+
+    /// Our app is not what the platform wants: how long until another try may do better.
+    pub(super) async fn misconfigured(&self, work: &Work<'_>, keys: &Keys) -> SignedDuration {
+        self.metrics.count(Some(work.spec.platform), Metric::AppMisconfigured);
+        match self.apps.refresh_of(work.tenant, (work.spec.platform, work.spec.app), &keys.app).await {
+            // The secret was rotated between our reading it and the call (F59).
+            Ok(Refreshed::Changed(_)) => BELIEVED,
+            Ok(Refreshed::Same) | Err(_) => HELD,
+        }
     }
 
     /// Writes how an attempt ended, sees to it that the target is looked at again if it must be, and tells the queue.
@@ -366,10 +371,13 @@ impl Consumer {
 
     /// A waiting target travels in a new message: waiting is no failure, and the old message's receives are counted. What
     /// cannot be sent, or waits too long for a message, dispatch finds in the `due` index.
-    async fn come_back(&self, work: &Work<'_>, wait: SignedDuration) -> Verdict {
-        if let Some(delay) = crate::queue::Delay::fitting(wait.max(SignedDuration::ZERO))
-            && let Err(error) = self.queue.send(&work.job, delay).await
-        {
+    pub(super) async fn come_back(&self, work: &Work<'_>, wait: SignedDuration) -> Verdict {
+        let Some(delay) = Delay::fitting(wait.max(SignedDuration::ZERO)) else { return Verdict::Done };
+        let sent = match work.errand {
+            None => self.queue.send(&work.job, delay).await,
+            Some(errand) => self.queue.send_errand(&work.job, errand, delay).await,
+        };
+        if let Err(error) = sent {
             tracing::warn!(error = %Chain(&error), "a delayed job could not be sent; dispatch will find its target");
         }
         Verdict::Done
@@ -443,7 +451,7 @@ fn stamped(intent: &driver::Intent, at: Timestamp) -> Intent {
 
 /// A job that comes before its target's time. One that is far too early is a copy: the one that was sent along with the wait
 /// comes at its time, and dispatch reminds. Keeping a copy would drive it into the dead letters, receive by receive.
-fn early(wait: SignedDuration) -> Verdict {
+pub(super) fn early(wait: SignedDuration) -> Verdict {
     if wait > COPY { Verdict::Done } else { Verdict::Return(wait.max(SignedDuration::from_secs(1))) }
 }
 

@@ -36,7 +36,12 @@ fn jitter(attempt: u32, who: u128) -> SignedDuration {
 /// How long a target waits for a platform that is not there: half of the time since its first attempt, at least 3 s and
 /// at most 5 min, and up to a quarter more. Nothing is counted for it, and the longer it lasts, the rarer are the calls.
 pub(super) fn outage(target: &Target, now: Timestamp) -> SignedDuration {
-    let age = now.duration_since(target.started_at.unwrap_or(now));
+    outage_since(target.started_at.unwrap_or(now), target, now)
+}
+
+/// The same for what is wanted of a target since then.
+pub(super) fn outage_since(since: Timestamp, target: &Target, now: Timestamp) -> SignedDuration {
+    let age = now.duration_since(since);
     spread((age / 2).clamp(SHORTEST_OUTAGE, LONGEST_OUTAGE), target)
 }
 

@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// How long a target waits while KMS, the vault or Secrets Manager do not answer.
-const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
+pub(super) const OUTAGE: SignedDuration = SignedDuration::from_secs(30);
 
 /// What stands in the way.
 pub(crate) enum Hold {
@@ -84,7 +84,7 @@ impl Consumer {
     /// The token and our app's credentials, or why there are none.
     pub(super) async fn keys(&self, work: &Work<'_>) -> Result<Keys, Hold> {
         let means = (&self.vault, &self.apps, &self.connectors, &self.metrics);
-        let keys = keys(means, work.tenant, work.spec, self.clock.now()).await?;
+        let keys = keys(means, work.tenant, work.spec, (work.purpose(), self.clock.now())).await?;
         self.renewed_in_time(work, keys).await
     }
 
@@ -108,7 +108,7 @@ impl Consumer {
         let now = self.clock.now();
         let way = way(work, keys);
         let Some(contact) = calls.contact() else { return false };
-        let is_out_of_order = self.pace.contact(way.platform, (work.post.id, work.job.target), contact, now);
+        let is_out_of_order = self.noted(work, contact);
         match failure {
             Some((ConnectorError::RateLimited { refusal, retry_after: Some(wait) }, _)) => {
                 let place = pace::place_of_limit(refusal, &way);
@@ -135,6 +135,12 @@ impl Consumer {
         is_out_of_order
     }
 
+    /// Remembers whether the platform is there at all, and nothing else; `true` if it is out of order.
+    pub(super) fn noted(&self, work: &Work<'_>, contact: Contact) -> bool {
+        let target = (work.post.id, work.job.target);
+        self.pace.contact(work.spec.platform, target, contact, self.clock.now())
+    }
+
     /// Keeps other jobs from trying what the platform has just refused.
     pub(super) fn token_is_dead(&self, work: &Work<'_>, keys: &Keys, reason: Refusal) {
         self.pace.token_is_dead(&way(work, keys), later(self.clock.now(), BELIEVED), reason);
@@ -144,11 +150,11 @@ impl Consumer {
     pub(super) async fn token_was_replaced(&self, work: &Work<'_>, keys: &Keys) -> bool {
         let spec = work.spec;
         if let Some(known) = keys.grant {
-            let stored = self.vault.grant(work.tenant, spec.connection, Purpose::Publish).await;
+            let stored = self.vault.grant(work.tenant, spec.connection, work.purpose()).await;
             return stored.is_ok_and(|(_, version)| version != known.version);
         }
         let stored =
-            self.vault.latest_destination_token(work.tenant, spec.connection, &spec.destination, Purpose::Publish);
+            self.vault.latest_destination_token(work.tenant, spec.connection, &spec.destination, work.purpose());
         stored.await.is_ok_and(|stored| stored.expose() != keys.token.expose())
     }
 }
@@ -171,19 +177,17 @@ pub(crate) async fn keys(
     (vault, apps, connectors, metrics): (&Vault, &Apps, &Connectors, &Metrics),
     tenant: Tenant,
     spec: &TargetSpec,
-    read_at: jiff::Timestamp,
+    (purpose, read_at): (Purpose, jiff::Timestamp),
 ) -> Result<Keys, Hold> {
     let sealed = match connectors.of(spec.platform).token_of() {
         TokenOf::Destination => vault
-            .destination_token(tenant, spec.connection, &spec.destination, Purpose::Publish)
+            .destination_token(tenant, spec.connection, &spec.destination, purpose)
             .await
             .map(|token| (token, None)),
-        TokenOf::Grant => {
-            vault.recent_grant(tenant, spec.connection, Purpose::Publish).await.map(|(tokens, version)| {
-                let grant = GrantKey::of(&tokens, version);
-                (tokens.access, Some(grant))
-            })
-        }
+        TokenOf::Grant => vault.recent_grant(tenant, spec.connection, purpose).await.map(|(tokens, version)| {
+            let grant = GrantKey::of(&tokens, version);
+            (tokens.access, Some(grant))
+        }),
     };
     let (token, grant) = sealed.map_err(|error| {
         if matches!(error, VaultError::NotFound | VaultError::TenantDeleted) {

@@ -11,11 +11,14 @@ use tracing::Instrument;
 
 pub(crate) mod attempt;
 mod backoff;
+mod errand;
+mod figures;
 pub(crate) mod hold;
 pub(crate) mod inquiry;
 mod pace;
 mod read_back;
 pub(crate) mod redrive;
+mod removal;
 mod renewal;
 
 pub use pace::Pace;
@@ -27,11 +30,11 @@ use crate::{
     connectors::Connectors,
     defect::Defect,
     post::{Post, TargetSpec},
-    queue::{self, DeadLetters, Job, MessageError, Queue},
+    queue::{self, DeadLetters, Errand, Job, MessageError, Queue},
     store::{PostOfJob, Store, StoreError},
     telemetry::{Chain, Metric, Metrics},
     tenant::Tenant,
-    vault::Vault,
+    vault::{Purpose, Vault},
 };
 
 /// Kept back from a batch's time for the answer and the runtime itself: a job that is still at work then is broken off.
@@ -42,6 +45,9 @@ const SETTLING_TAKES: Duration = Duration::from_secs(1);
 const SHORTEST_CALL: Duration = Duration::from_secs(1);
 /// How long after the function's deadline a claim still holds: nobody else begins while the last write may be on its way.
 const LEASE_MARGIN: SignedDuration = SignedDuration::from_secs(5);
+
+/// How often a job is received that only another build may know: a deployment is over by then.
+const RECEIVES_FOR_ANOTHER_BUILD: u32 = 5;
 
 /// Everything that a job needs.
 pub struct Consumer {
@@ -101,6 +107,19 @@ struct Work<'a> {
     lease_until: Timestamp,
     /// The fence of the failed claim, if this is a dead letter that was moved back into the queue.
     dead: Option<u64>,
+    /// What else than its way out is to be seen to.
+    errand: Option<Errand>,
+}
+
+impl Work<'_> {
+    /// What tokens are opened for.
+    fn purpose(&self) -> Purpose {
+        match self.errand {
+            None => Purpose::Publish,
+            Some(Errand::Removal) => Purpose::DeletePost,
+            Some(Errand::Figures) => Purpose::Analytics,
+        }
+    }
 }
 
 /// When what must have ended.
@@ -181,8 +200,9 @@ impl Consumer {
     }
 
     async fn message(&self, message: &Message, deadline: Deadline) -> Verdict {
-        let verdict = match Job::decode(&message.body) {
-            Ok(job) => self.job(job, message, deadline).await,
+        let read = Job::decode(&message.body).and_then(|job| Ok((job, queue::errand(&message.body)?)));
+        let verdict = match read {
+            Ok((job, errand)) => self.job(job, errand, message, deadline).await,
             Err(error @ MessageError::Malformed) => {
                 // It will never be readable: straight through its receives to the dead letter queue, for a person.
                 tracing::error!(%error, "unreadable message");
@@ -192,6 +212,7 @@ impl Consumer {
                 tracing::error!(%error, "message of a newer build");
                 Verdict::Return(SignedDuration::from_mins(1))
             }
+            Err(MessageError::Errand) => self.unknown_errand(message).await,
         };
         if let Verdict::Return(after) = verdict
             && let Err(error) = self.queue.change_visibility(&message.receipt_handle, after).await
@@ -202,14 +223,33 @@ impl Consumer {
         verdict
     }
 
-    async fn job(&self, job: Job, message: &Message, deadline: Deadline) -> Verdict {
+    /// It waits for a build that knows it; if none comes it lies among the dead letters, and says why.
+    async fn unknown_errand(&self, message: &Message) -> Verdict {
+        let wait = Verdict::Return(SignedDuration::from_mins(1));
+        if message.receives < RECEIVES_FOR_ANOTHER_BUILD {
+            tracing::warn!("a job is about something that this build does not know; it comes back");
+            return wait;
+        }
+        tracing::error!("a job is about something that no build here knows; it is left to a person");
+        match self.dead_letters.send_unread(&message.body, "message.errand_unknown").await {
+            Ok(()) => Verdict::Done,
+            Err(error) => {
+                tracing::error!(error = %Chain(&error), "a dead letter could not be sent; the message comes back");
+                wait
+            }
+        }
+    }
+
+    async fn job(&self, job: Job, errand: Option<Errand>, message: &Message, deadline: Deadline) -> Verdict {
         // The queue is ours alone to write to: a job in it vouches for its tenant.
         let tenant = Tenant::verified(job.tenant);
         let span = tracing::info_span!("job", tenant = %job.tenant, post = %job.post, target = %job.target);
         async {
             let lease_until = self.lease_until(deadline);
             match self.store.post_of_job(tenant, job.post).await {
-                Ok(PostOfJob::Found(post)) => self.of_post((tenant, lease_until), job, &post, message, deadline).await,
+                Ok(PostOfJob::Found(post)) => {
+                    self.of_post((tenant, lease_until), (job, errand), &post, message, deadline).await
+                }
                 Ok(PostOfJob::TenantDeleted) => {
                     tracing::info!("a job of a deleted tenant is dropped");
                     Verdict::Done
@@ -237,7 +277,7 @@ impl Consumer {
     async fn of_post(
         &self,
         (tenant, lease_until): (Tenant, Timestamp),
-        job: Job,
+        (job, errand): (Job, Option<Errand>),
         post: &Post,
         message: &Message,
         deadline: Deadline,
@@ -260,8 +300,15 @@ impl Consumer {
             tracing::error!("a job names a target that its post does not have");
             return Verdict::Done;
         };
-        let work = Work { tenant, job, post, spec, deadline, lease_until, dead: queue::dead_fence(&message.body) };
-        match self.work(&work).await {
+        let dead = queue::dead_fence(&message.body);
+        let work = Work { tenant, job, post, spec, deadline, lease_until, dead, errand };
+        // Boxed: they are rare, and every job would carry their size.
+        let outcome = match errand {
+            None => self.work(&work).await,
+            Some(Errand::Removal) => Box::pin(self.remove(&work)).await,
+            Some(Errand::Figures) => Box::pin(self.collect(&work)).await,
+        };
+        match outcome {
             Ok(verdict) => verdict,
             Err(_) if Defect::AcknowledgesWithoutRecord.is_present() => Verdict::Done,
             Err(error) => store_failed(&error, message),

@@ -16,7 +16,7 @@ pub use sweep::Sweep;
 use crate::{
     clock::Clock,
     publish::LOOK_AHEAD,
-    queue::{Delay, Job, Queue},
+    queue::{Delay, Errand, Job, Queue},
     store::{DueTarget, Store, StoreError},
     telemetry::{Chain, Metric, Metrics},
 };
@@ -173,7 +173,12 @@ async fn send(store: Store, queue: Queue, due: DueTarget, now: Timestamp) -> Sen
     let job = Job { tenant: due.tenant.id(), post: target.post, target: target.target, version: target.version };
     let delay = Delay::fitting(at.duration_since(now).max(SignedDuration::ZERO)).unwrap_or(Delay::NONE);
     // Sent first, moved second: the other way round a crash in between would hide the target until `AGAIN` is over.
-    if let Err(error) = queue.send(&job, delay).await {
+    let sent = if target.removal_to_do().is_some() {
+        queue.send_errand(&job, Errand::Removal, delay).await
+    } else {
+        queue.send(&job, delay).await
+    };
+    if let Err(error) = sent {
         tracing::error!(error = %Chain(&error), "a due job could not be sent; the next tick tries again");
         return Sent::No;
     }

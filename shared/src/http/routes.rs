@@ -20,7 +20,7 @@ pub enum Access {
 pub const DEFAULT: &str = "$default";
 
 /// Every route, as the template names it.
-pub const ROUTES: [(&str, Access); 22] = [
+pub const ROUTES: [(&str, Access); 23] = [
     ("POST /v1/posts", Access::Key(Scope::PostsWrite)),
     ("POST /v1/posts/bulk", Access::Key(Scope::PostsWrite)),
     // Keeps nothing, but answers what only those need to know who publish.
@@ -30,6 +30,7 @@ pub const ROUTES: [(&str, Access); 22] = [
     ("PATCH /v1/posts/{post}", Access::Key(Scope::PostsWrite)),
     ("DELETE /v1/posts/{post}", Access::Key(Scope::PostsWrite)),
     ("GET /v1/posts/{post}/timeline", Access::Key(Scope::PostsRead)),
+    ("GET /v1/posts/{post}/analytics", Access::Key(Scope::PostsRead)),
     ("POST /v1/posts/{post}/targets/{target}/resolve", Access::Key(Scope::PostsWrite)),
     ("GET /v1/dead-letters", Access::Key(Scope::PostsRead)),
     ("POST /v1/dead-letters/redrive", Access::Key(Scope::PostsWrite)),

@@ -1,6 +1,6 @@
 //! Calling a post off: every target on which nothing is at work and of which nothing may be out.
 
-use super::{Reader, shown, write_failed};
+use super::{Reader, removal::wants_removal, shown, write_failed};
 use crate::{
     http::{Request, Response, at_another_version},
     problem::{Code, Problem},
@@ -13,13 +13,14 @@ const TRIES: u32 = 3;
 
 impl Reader {
     pub(super) async fn cancel(&self, request: &Request) -> Result<Response, Problem> {
-        request.only_queries(&[])?;
+        let unpublish = wants_removal(request)?;
         self.alive(request).await?;
         let mut tries = 1;
         loop {
             let summary = self.summary(request).await?;
             request.only_if_at(summary.post.version)?;
             match self.cancel_as_read(request, &summary).await? {
+                Some(cancelled) if unpublish => return self.take_down(request, cancelled).await,
                 Some(cancelled) => return self.cancelled(request, cancelled).await,
                 // Whoever named a version has not seen the edit; whoever did not means the post, however it reads.
                 None if request.if_match()?.is_some() || tries == TRIES => return Err(at_another_version()),

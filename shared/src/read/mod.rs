@@ -2,16 +2,21 @@
 
 use std::sync::Arc;
 
+use jiff::SignedDuration;
 use serde::Serialize;
+use tokio::task::JoinSet;
 
+mod analytics;
 mod cancel;
 mod dead_letters;
 mod deletions;
 mod health;
 mod listing;
+mod removal;
 mod resolve;
 mod timeline;
 
+pub use analytics::{AnalyticsView, DayView, FiguresState, TargetFiguresView};
 pub use dead_letters::{DeadLetterView, DeadLettersView};
 pub use deletions::{DeletionState, DeletionView};
 pub use health::{ComponentView, HealthView, QueueHealthView};
@@ -23,11 +28,13 @@ use crate::{
     apps::SigningKeys,
     clock::Clock,
     http::{Request, Response},
-    ids::{ConnectionId, PostId},
+    ids::{ConnectionId, PostId, TargetId},
+    post::Post,
     problem::{Code, Problem},
-    queue::{DeadLetters, Queue},
+    queue::{DeadLetters, Delay, Errand, Job, Queue},
     store::{PostSummary, Store, StoreError},
     telemetry::Chain,
+    tenant::Tenant,
     view::{ConnectionView, PostView},
 };
 
@@ -43,6 +50,8 @@ pub struct Reader {
     pub signing_keys: SigningKeys,
     /// The time.
     pub clock: Arc<dyn Clock>,
+    /// Figures that are older are read anew for whoever asks.
+    pub figures_max_age: SignedDuration,
 }
 
 /// How many changes of a connection are shown with it.
@@ -67,6 +76,7 @@ impl Reader {
             "GET /v1/posts/{post}" => self.post(&request).await,
             "DELETE /v1/posts/{post}" => self.cancel(&request).await,
             "POST /v1/posts/{post}/targets/{target}/resolve" => self.resolve(&request).await,
+            "GET /v1/posts/{post}/analytics" => self.analytics(&request).await,
             "GET /v1/posts/{post}/timeline" => self.timeline(&request).await,
             "GET /v1/connections" => self.connections(&request).await,
             "GET /v1/connections/{connection}" => self.connection(&request).await,
@@ -127,6 +137,23 @@ impl Reader {
     }
 }
 
+impl Reader {
+    /// Sends what is to be done about targets that are out. What cannot be sent is logged.
+    async fn send(&self, tenant: Tenant, post: &Post, targets: &[TargetId], errand: Errand) {
+        let mut sends = JoinSet::new();
+        for target in targets {
+            let job = Job { tenant: tenant.id(), post: post.id, target: *target, version: post.version };
+            let queue = self.queue.clone();
+            sends.spawn(async move { queue.send_errand(&job, errand, Delay::NONE).await });
+        }
+        while let Some(sent) = sends.join_next().await {
+            if let Ok(Err(error)) = sent {
+                tracing::warn!(error = %Chain(&error), ?errand, "a job about what is out could not be sent");
+            }
+        }
+    }
+}
+
 /// A post as it stands.
 fn shown(summary: &PostSummary) -> Response {
     Response::json(200, &PostView::current(summary)).at_version(summary.post.version)
@@ -143,7 +170,7 @@ fn nothing_there(request: &Request) -> Problem {
         | ["v1", "dead-letters", "redrive"]
         | ["webhooks", _, _] => "POST",
         ["v1", "posts", _] => "GET, PATCH, DELETE",
-        ["v1", "posts", _, "timeline"]
+        ["v1", "posts", _, "timeline" | "analytics"]
         | ["v1", "connections" | "dead-letters"]
         | ["v1", "connections" | "connect" | "deletions", _]
         | ["v1", "oauth", _, "callback"]

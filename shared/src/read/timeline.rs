@@ -11,6 +11,7 @@ use crate::{
     platform::Platform,
     post::{Edit, Post},
     problem::Problem,
+    removal::{Removal, RemovalState},
     store::PostSummary,
     target::{LogEntry, State, Target},
     view::ReasonView,
@@ -34,7 +35,9 @@ pub struct TimelineEntry {
     /// When.
     #[cfg_attr(feature = "openapi", schema(value_type = String, format = DateTime))]
     pub at: Timestamp,
-    /// What: `accepted`, `edited`, `started`, or the state that it led to.
+    /// What: `accepted`, `edited`, `started`, the state that it led to, or what became of a
+    /// removal (`removal_requested`, `removal_waiting`, `removed`, `removal_failed`, `removal_unsupported`,
+    /// `removal_unknown`).
     pub event: &'static str,
     /// To which target; to the whole post if absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -108,6 +111,7 @@ fn entries(record: Record<'_>) -> Vec<TimelineEntry> {
             entry.by = who(target.cancelled_by, target.reason.as_ref(), Some(target.platform));
             entries.push(entry);
         }
+        entries.extend(target.removal.iter().flat_map(|removal| of_removal(target, removal)));
     }
     entries.extend(logs.into_iter().map(|log| TimelineEntry {
         at: log.at,
@@ -148,6 +152,35 @@ fn of_edit(edit: &Edit) -> TimelineEntry {
         reason: Some(ReasonView::from(&Refusal::ours("post.edited", Act::Nobody, &message))),
         next_at: edit.planned_at,
     }
+}
+
+/// Who wanted it taken down, and what has come of it. Of several wishes the last one is told; the audit has them all.
+fn of_removal(target: &Target, removal: &Removal) -> Vec<TimelineEntry> {
+    let mut entries = Vec::new();
+    if let Some(by) = removal.by {
+        let asked = of_target(target, removal.since, "removal_requested");
+        entries.push(TimelineEntry { by: by.to_string(), ..asked });
+    }
+    let event = match removal.state {
+        RemovalState::Requested if removal.problem.is_some() => "removal_waiting",
+        RemovalState::Requested => return entries,
+        RemovalState::Removed => "removed",
+        RemovalState::Failed => "removal_failed",
+        RemovalState::Unsupported => "removal_unsupported",
+        RemovalState::Unknown => "removal_unknown",
+    };
+    let by = match removal.by {
+        Some(_) => who(None, removal.problem.as_ref(), Some(target.platform)),
+        None => "platform".to_owned(),
+    };
+    entries.push(TimelineEntry {
+        by,
+        attempt: (removal.attempts > 0).then_some(removal.attempts),
+        reason: removal.problem.as_ref().map(ReasonView::from),
+        next_at: removal.next_at,
+        ..of_target(target, removal.at, event)
+    });
+    entries
 }
 
 fn of_target(target: &Target, at: Timestamp, event: &'static str) -> TimelineEntry {

@@ -33,6 +33,7 @@ use crate::{
     store::{Connection, ConnectionState, Redrive, RedriveTo, Redriven, StoreError},
     target::{LogEntry, State, Target},
     telemetry::{Chain, Metric},
+    vault::Purpose,
 };
 
 /// The distance between two targets of one connection: five a second.
@@ -221,7 +222,7 @@ impl<'a> Round<'a> {
         }
         let redriver = self.redriver;
         let means = (&redriver.vault, &redriver.apps, &redriver.connectors, &redriver.metrics);
-        let keys = Arc::new(hold::keys(means, self.caller.tenant, spec, self.now).await);
+        let keys = Arc::new(hold::keys(means, self.caller.tenant, spec, (Purpose::ReadBack, self.now)).await);
         held(&self.keys).insert(place, keys.clone());
         keys
     }

@@ -55,6 +55,10 @@ impl fmt::Display for Actor {
 pub enum AuditAction {
     /// A person said whether a target is out.
     TargetResolved,
+    /// A caller wants what is out taken down.
+    RemovalRequested,
+    /// What came of that for one target, or what the platform told by itself.
+    RemovalEnded,
     /// Dead letters were sent back to work.
     DeadLettersRedriven,
     /// An account was connected.
@@ -87,6 +91,8 @@ impl AuditAction {
     pub const fn name(self) -> &'static str {
         match self {
             Self::TargetResolved => "target.resolved",
+            Self::RemovalRequested => "post.removal_requested",
+            Self::RemovalEnded => "target.removal_ended",
             Self::DeadLettersRedriven => "dead_letters.redriven",
             Self::Connected => "connection.connected",
             Self::Reconnected => "connection.reconnected",

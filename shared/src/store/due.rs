@@ -27,7 +27,11 @@ impl DueTarget {
     /// The time that it is or was due at: its own, or its entry's where it has none.
     #[must_use]
     pub fn since(&self) -> Timestamp {
-        self.target.not_before.unwrap_or_else(|| keys::time_of(&self.entry).unwrap_or(self.target.updated_at))
+        // Nothing of a target that is out waits but its removal.
+        let removal = self.target.removal_to_do().map(|removal| removal.next_at.unwrap_or(removal.since));
+        removal
+            .or(self.target.not_before)
+            .unwrap_or_else(|| keys::time_of(&self.entry).unwrap_or(self.target.updated_at))
     }
 }
 

@@ -73,7 +73,32 @@ pub(super) fn targets_of(created_at: Timestamp, post: PostId) -> String {
 }
 
 pub(super) fn log(target: TargetId, fence: u64) -> String {
-    format!("TARGET#{target}#LOG#{fence:06}")
+    format!("{TARGET_PREFIX}{target}#LOG#{fence:06}")
+}
+
+/// Every line of every target's history, and what else begins so.
+pub(super) const TARGET_PREFIX: &str = "TARGET#";
+
+/// Whether this is the key of a line of a target's history.
+pub(super) fn is_log(sort: &str) -> bool {
+    sort.strip_prefix(TARGET_PREFIX)
+        .and_then(|rest| rest.split_once('#'))
+        .is_some_and(|(_, rest)| rest.starts_with("LOG#"))
+}
+
+/// How the reading of a target's figures stands.
+pub(super) fn figures(target: TargetId) -> String {
+    format!("{TARGET_PREFIX}{target}#FIGURES")
+}
+
+/// The figures of a target that stand for one day.
+pub(super) fn metric(target: TargetId, day: Date) -> String {
+    format!("{}{day}", metrics(target))
+}
+
+/// What the keys of all days of a target's figures begin with.
+pub(super) fn metrics(target: TargetId) -> String {
+    format!("{TARGET_PREFIX}{target}#METRIC#")
 }
 
 /// The edit that made `version`.

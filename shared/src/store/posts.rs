@@ -339,8 +339,14 @@ impl Store {
     /// # Errors
     /// The store did not answer.
     pub async fn logs(&self, tenant: Tenant, post: PostId) -> Result<Vec<LogEntry>, StoreError> {
-        let rows = self.rows_under("read log entries", keys::post(tenant, post), "TARGET#", false).await?;
-        rows.into_iter().map(|row| from_row("log entry", row)).collect()
+        let rows = self
+            .rows_under("read log entries", keys::post(tenant, post), keys::TARGET_PREFIX, false)
+            .await?
+            .into_iter();
+        // Figures stand beside them.
+        let is_line =
+            |row: &Item| row.get("sk").and_then(|sort| sort.as_s().ok()).is_some_and(|sort| keys::is_log(sort));
+        rows.filter(is_line).map(|row| from_row("log entry", row)).collect()
     }
 }
 
@@ -388,6 +394,7 @@ pub(super) fn untouched_targets(post: &Post, updated_at: Timestamp) -> impl Iter
         resolved: None,
         not_after: None,
         redriven_at: None,
+        removal: None,
     })
 }
 

@@ -9,8 +9,10 @@ use crate::{
     consume::Message,
     platform::Platform,
     queue::InboundMessage,
-    store::{Actor, AuditAction, AuditEntry, HookEvent, LastEvent, Receipt, Store, StoreError},
+    removal::{Removal, RemovalState},
+    store::{Actor, AuditAction, AuditEntry, HookEvent, LastEvent, Receipt, Settled, Store, StoreError},
     telemetry::Chain,
+    tenant::Tenant,
     vault::{Vault, VaultError},
 };
 
@@ -99,6 +101,9 @@ impl Inbound {
             }
             // Every write here may be made twice, so that a crash between two of them loses neither.
             self.store.set_last_event(tenant, connection, &last).await?;
+            if let WebhookKind::PostRemoved { remote_id } = &event.kind {
+                self.removed(tenant, platform, remote_id).await?;
+            }
             let mut entry = None;
             if event.kind == WebhookKind::ConnectionRevoked {
                 // Deliveries are late and repeated: one of before the last login is about the grant that this login renewed.
@@ -120,6 +125,30 @@ impl Inbound {
 }
 
 impl Inbound {
+    /// The platform tells that a post is gone, whoever took it down: its target says so from now on, and whatever was asked
+    /// about it is done.
+    async fn removed(&self, tenant: Tenant, platform: Platform, remote_id: &str) -> Result<(), StoreError> {
+        let now = self.clock.now();
+        for target in self.store.targets_called(tenant, platform, remote_id, now).await? {
+            let known = target.removal.as_ref();
+            if known.is_some_and(|removal| removal.state == RemovalState::Removed) {
+                continue;
+            }
+            // Whoever is at it at this moment learns the same from the platform.
+            if self.store.put_removal(tenant, &target, &Removal::told(known, now), None).await? == Settled::Done {
+                tracing::info!(tenant = %tenant.id(), post = %target.post, target = %target.target, "the platform tells that it is gone");
+                let subject = format!("{}/{}", target.post, target.target);
+                let entry = AuditEntry::new(now, Actor::Postd, AuditAction::RemovalEnded, subject)
+                    .with("became", RemovalState::Removed.name())
+                    .with("told_by", platform);
+                if let Err(error) = self.store.audit(tenant, &entry).await {
+                    tracing::error!(error = %Chain(&error), "the end of a removal is missing in the audit");
+                }
+            }
+        }
+        Ok(())
+    }
+
     /// Nothing is believed of a hint: the connections that it names are looked at soon, that is all (F78).
     async fn look(&self, platform: Platform, event: &WebhookEvent) -> Result<(), StoreError> {
         let now = self.clock.now();

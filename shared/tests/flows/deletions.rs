@@ -66,6 +66,12 @@ async fn mark(world: &World, tenant: TenantId) -> Deletion {
     }
 }
 
+/// Deletes the world's tenant, to the end.
+pub(crate) async fn gone(world: &World) {
+    mark(world, world.caller.tenant.id()).await;
+    finish(world, &world.offboarding, world.caller).await;
+}
+
 /// Goes on with a deletion until nothing is left.
 async fn finish(world: &World, offboarding: &Offboarding, caller: Caller) -> Deletion {
     for _ in 0..10 {

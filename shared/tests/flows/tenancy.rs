@@ -69,11 +69,12 @@ impl Names {
                     json!({ "platform": "facebook", "return_url": "https://example.com/", "reconnect": connection });
                 (body, json!({}), String::new())
             }
+            "DELETE /v1/posts/{post}" => (Value::Null, json!({}), "unpublish=true".to_owned()),
             "GET /v1/dead-letters" => (Value::Null, json!({}), format!("connection={connection}")),
             "GET /v1/posts"
             | "GET /v1/posts/{post}"
             | "GET /v1/posts/{post}/timeline"
-            | "DELETE /v1/posts/{post}"
+            | "GET /v1/posts/{post}/analytics"
             | "GET /v1/connections"
             | "GET /v1/connections/{connection}" => (Value::Null, json!({}), String::new()),
             other => panic!("say here what a good request to {other} is, so that it is tested"),

@@ -39,6 +39,14 @@ async fn deliver(world: &World, body: &[u8], signature: Option<&str>) -> Respons
     world.receiver.handle(delivery(world, body, signature)).await.unwrap_or_else(Response::from)
 }
 
+/// Facebook tells this of the bakery's feed, signed.
+pub(crate) async fn told(world: &World, value: &Value) -> Response {
+    let change = json!({ "field": "feed", "value": value });
+    let body = json!({ "object": "page", "entry": [{ "id": seed::BAKERY, "time": 1, "changes": [change] }] });
+    let body = body.to_string().into_bytes();
+    deliver(world, &body, Some(&sign(&body))).await
+}
+
 /// Works the inbound queue off.
 async fn understand(world: &World) {
     let messages = world.receive(&world.inbound_queue, 60).await;

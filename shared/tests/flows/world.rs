@@ -588,6 +588,7 @@ impl Parts {
             dead_letters: self.dead_letters(),
             signing_keys: SigningKeys::new(self.clients.secrets_manager(), signing_key, self.clock.clone()),
             clock: self.clock.clone(),
+            figures_max_age: config::Figures::MAX_AGE,
         }
     }
 

@@ -3,7 +3,7 @@
 use shared::{
     problem::Code,
     publish::{BulkPosts, BulkResults, Findings, NewPost, PostChanges},
-    read::{PostsView, Resolution, TimelineView},
+    read::{AnalyticsView, PostsView, Resolution, TimelineView},
     view::PostView,
 };
 use utoipa::openapi::{
@@ -42,6 +42,7 @@ pub(super) fn routes() -> Vec<Route> {
         Route::new(HttpMethod::Patch, "/v1/posts/{post}", edit()),
         Route::new(HttpMethod::Delete, "/v1/posts/{post}", cancel()),
         Route::new(HttpMethod::Post, "/v1/posts/{post}/targets/{target}/resolve", resolve()),
+        Route::new(HttpMethod::Get, "/v1/posts/{post}/analytics", analytics()),
         Route::new(HttpMethod::Get, "/v1/posts/{post}/timeline", timeline()),
     ]
 }
@@ -55,6 +56,7 @@ pub(super) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     add::<Findings>(schemas);
     add::<PostView>(schemas);
     add::<PostsView>(schemas);
+    add::<AnalyticsView>(schemas);
     add::<TimelineView>(schemas);
 }
 
@@ -197,7 +199,12 @@ fn resolve() -> OperationBuilder {
 fn cancel() -> OperationBuilder {
     let description = "Calls off every target on which nothing is at work and of which nothing may be out. What has \
                        begun or ended stays as it is; the answer says which is which. With `If-Match`, only the version \
-                       that it names is called off.";
+                       that it names is called off. What is out stays out, unless `unpublish=true` says that it is \
+                       meant as well: then every published target is asked to be taken down, the answer is 202, and \
+                       `removal` of each target tells how that goes. Some platforms cannot do it (`unsupported`, with \
+                       the reason). What is at work at this moment is left alone: look at it, and ask again. The same \
+                       request again asks only for what has failed.";
+    let unpublish = "`true`: take down what is out as well.";
     let tag = "The `ETag` of the post as the caller knows it; without it, the post is called off as it stands.";
     let too_late = (Code::PostNotCancellable, "It is published: every target has begun or ended.");
     operation(
@@ -207,16 +214,45 @@ fn cancel() -> OperationBuilder {
         &[NO_POST, BAD_QUERY, BAD_TAG, CHANGED, too_late, NOT_KNOWN],
     )
     .parameter(post())
+    .parameter(optional(ParameterIn::Query, "unpublish", unpublish, string().pattern(Some("^true$"))))
     .parameter(optional(ParameterIn::Header, "If-Match", tag, string().pattern(Some(TAG))))
     .response(
         "200",
-        json("The post; at least one target was called off.", "PostView", examples::cancelled()).header("ETag", etag()),
+        json(
+            "The post; at least one target was called off, or what was out is taken down.",
+            "PostView",
+            examples::cancelled(),
+        )
+        .header("ETag", etag()),
     )
+    .response(
+        "202",
+        json("The post; at least one target is being taken down.", "PostView", examples::being_removed())
+            .header("ETag", etag()),
+    )
+}
+
+fn analytics() -> OperationBuilder {
+    let description = "The figures of each target as they were last read at its platform, by the platform's own names. \
+                       Where these are older than some minutes (15, unless whoever runs postd has set another limit), \
+                       this request has them read anew: `state` is `collecting` until then, so ask again in some \
+                       seconds. Targets that have none say why.";
+    let by = "`day`: also how they stood day by day, the newest 90 days that they were read on.";
+    let operation = operation(
+        Key,
+        ("posts", "getAnalytics"),
+        ("Look at a post's figures", description),
+        &[NO_POST, BAD_QUERY, UNAVAILABLE],
+    );
+    operation
+        .parameter(post())
+        .parameter(optional(ParameterIn::Query, "by", by, string().pattern(Some("^day$"))))
+        .response("200", json("The figures, target by target.", "AnalyticsView", examples::analytics()))
 }
 
 fn timeline() -> OperationBuilder {
     let description = "Who, what, when and why: the acceptance, every edit, each target's start, whatever went wrong or \
-                       had to wait, what people decided, and how it ended.";
+                       had to wait, what people decided, how it ended, and what became of its being taken down.";
     operation(Key, ("posts", "getTimeline"), ("Look at a post's history", description), &[NO_POST, UNAVAILABLE])
         .parameter(post())
         .response("200", json("The history, the oldest first.", "TimelineView", examples::timeline()))

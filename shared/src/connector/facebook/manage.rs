@@ -36,6 +36,9 @@ pub(super) fn delete_post(settings: &FacebookSettings, remote_id: &str) -> OneCa
 fn deleted(answer: &Answer) -> Result<(), ConnectorError> {
     match graph::read(answer) {
         Ok(body) => graph::succeeded(&body),
+        // What is gone is down. Meta says the same of what it hides from us, and this Page's own token sees all that postd
+        // has put there.
+        Err(ConnectorError::Ambiguous(refusal)) if refusal.code == "facebook.object.missing" => Ok(()),
         Err(ConnectorError::Unauthorized(refusal)) if refusal.code == "facebook.permission.missing" => {
             Err(ConnectorError::Unsupported {
                 platform: "facebook",
@@ -75,6 +78,16 @@ mod tests {
         called(flow.advance(None));
         let error = flow.advance(Some(&refused(403, code, None))).unwrap_err();
         assert!(matches!(error, ConnectorError::Unsupported { what: "delete this post", .. }), "{error:?}");
+    }
+
+    #[test]
+    fn what_is_gone_is_down() {
+        let mut flow = delete_post(&FacebookSettings::default(), "100_5");
+        called(flow.advance(None));
+        done(flow.advance(Some(&refused(400, 100, Some(33)))));
+        let mut flow = delete_post(&FacebookSettings::default(), "100_5");
+        called(flow.advance(None));
+        flow.advance(Some(&refused(500, 100, Some(33)))).unwrap_err();
     }
 
     #[test]

@@ -47,7 +47,16 @@ impl Flow<()> for DeleteFlow {
     fn advance(&mut self, answer: Option<&Answer>) -> Result<Step<()>, ConnectorError> {
         match self.request.take() {
             Some(request) => Ok(Step::Call(request)),
-            None => graph::succeeded(&graph::read(graph::expect(answer)?)?).map(Step::Done),
+            None => deleted(graph::expect(answer)?).map(Step::Done),
         }
+    }
+}
+
+/// What is gone is down. Meta says the same of what it hides from us, and the account's own token sees all that postd has put
+/// there.
+fn deleted(answer: &Answer) -> Result<(), ConnectorError> {
+    match graph::read(answer) {
+        Err(ConnectorError::Ambiguous(refusal)) if refusal.code == "instagram.object.missing" => Ok(()),
+        body => graph::succeeded(&body?),
     }
 }
