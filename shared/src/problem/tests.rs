@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 43] = [
+const FAMILIES: [&str; 46] = [
     "app",
     "attempts",
     "body",
@@ -20,6 +20,7 @@ const FAMILIES: [&str; 43] = [
     "destination",
     "end_user",
     "facebook",
+    "figures",
     "filter",
     "gbp",
     "header",
@@ -29,6 +30,7 @@ const FAMILIES: [&str; 43] = [
     "linkedin",
     "mailchimp",
     "media",
+    "message",
     "not_after",
     "options",
     "platform",
@@ -40,6 +42,7 @@ const FAMILIES: [&str; 43] = [
     "rate",
     "read_back",
     "redrive",
+    "removal",
     "return_url",
     "review",
     "route",
