@@ -6,7 +6,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
-use local::demo::Style;
+use local::demo::{Scope, Style};
 use local::{Build, Level, Logs, Options};
 
 /// Runs postd on this machine: the functions of template.yaml as real processes, AWS and the platforms emulated in this one.
@@ -25,7 +25,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Start the local cloud and keep it running until Ctrl-C (the default)
     Run(RunArguments),
-    /// Show the main job from a login to a post, on a cloud of its own; exits with 0 only if all of it held
+    /// Show the main job from a login to a post, or all platforms, on a cloud of its own; exits with 0 only if all of it held
     Demo(DemoArguments),
     /// Kill consumers while posts go out through a platform that fails, and check that each post is out once
     Chaos(ChaosArguments),
@@ -56,6 +56,13 @@ pub(crate) struct MeasureArguments {
 /// How to show it.
 #[derive(Debug, Clone, Args)]
 pub(crate) struct DemoArguments {
+    /// Show all platforms, and everything that postd does there
+    ///
+    /// For each: a login through its consent page, every kind of post, an answer that is lost, a renewed token or what stands
+    /// in its place, a signed webhook; each checked on the platform's own side. Takes about a minute.
+    #[arg(long)]
+    all: bool,
+
     /// Tell it as one JSON object
     #[arg(long)]
     json: bool,
@@ -65,6 +72,10 @@ pub(crate) struct DemoArguments {
 }
 
 impl DemoArguments {
+    pub(crate) fn scope(&self) -> Scope {
+        if self.all { Scope::AllPlatforms } else { Scope::MainJob }
+    }
+
     pub(crate) fn style(&self) -> Style {
         if self.json { Style::Json } else { Style::Text }
     }

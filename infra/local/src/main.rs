@@ -22,8 +22,8 @@ async fn main() -> ExitCode {
         None => run(arguments.run).await.map(|()| true),
         Some(Command::Run(run_arguments)) => run(run_arguments).await.map(|()| true),
         Some(Command::Demo(demo_arguments)) => {
-            let style = demo_arguments.style();
-            Box::pin(demo(demo_arguments.options(), style)).await
+            let (scope, style) = (demo_arguments.scope(), demo_arguments.style());
+            Box::pin(demo(demo_arguments.options(), (scope, style))).await
         }
         Some(Command::Chaos(chaos_arguments)) => Box::pin(chaos::run(chaos_arguments)).await,
         Some(Command::Measure(measure_arguments)) => Box::pin(measure::run(measure_arguments)).await.map(|()| true),
@@ -84,10 +84,10 @@ async fn run(arguments: RunArguments) -> Result<(), Box<dyn Error>> {
 }
 
 /// Tells the story, unless somebody has heard enough: then the functions end with it.
-async fn demo(options: Options, style: demo::Style) -> Result<bool, Box<dyn Error>> {
+async fn demo(options: Options, how: (demo::Scope, demo::Style)) -> Result<bool, Box<dyn Error>> {
     let mut terminate = signal(SignalKind::terminate())?;
     tokio::select! {
-        told = demo::run(options, style, Box::new(io::stdout())) => told,
+        told = demo::run(options, how, Box::new(io::stdout())) => told,
         _asked = tokio::signal::ctrl_c() => Ok(false),
         _asked = terminate.recv() => Ok(false),
     }

@@ -78,10 +78,13 @@ pub(crate) fn secret_of(platform: Platform) -> &'static str {
 /// Writes the simulated app at a platform into the secret of the real one.
 pub(crate) async fn app(emulators: &Emulators, platform: Platform, secret_arn: &str) -> Result<(), SeedError> {
     let app = simulator::app(platform.name()).ok_or(SeedError::NotSimulated(platform))?;
+    let webhook_secrets =
+        if platform == Platform::Mailchimp { vec![simulator::mailchimp::SIGNING_SECRET] } else { Vec::new() };
     let app = json!({
         "client_id": app.id,
         "client_secret": app.secret,
         "webhook_verify_token": app.verify_token,
+        "webhook_secrets": webhook_secrets,
     });
     emulators.create_secret(secret_arn, &app.to_string()).await?;
     Ok(())

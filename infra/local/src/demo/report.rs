@@ -23,17 +23,36 @@ pub struct Report {
     output: Box<dyn io::Write + Send>,
     began: Instant,
     steps: Vec<Value>,
+    /// The number of the last step that was told.
+    number: usize,
 }
 
 impl Report {
     /// Nothing has happened yet; what does is told to `output`.
     #[must_use]
     pub fn new(style: Style, output: Box<dyn io::Write + Send>) -> Self {
-        Self { style, output, began: Instant::now(), steps: Vec::new() }
+        Self { style, output, began: Instant::now(), steps: Vec::new(), number: 0 }
     }
 
-    pub(crate) fn begin(&mut self) -> io::Result<()> {
-        self.say("postd, from a login to a post: the real functions, embedded AWS, a simulated Facebook.\n")
+    pub(crate) fn begin(&mut self, what: &str) -> io::Result<()> {
+        self.say(&format!("postd, {what}\n"))
+    }
+
+    /// How long it has been told.
+    pub(crate) fn took(&self) -> Duration {
+        self.began.elapsed()
+    }
+
+    /// A chapter begins, whose steps are counted anew.
+    pub(crate) fn begin_chapter(&mut self, name: &str) -> io::Result<()> {
+        self.steps.clear();
+        self.number = 0;
+        self.say(&format!("{name}\n"))
+    }
+
+    /// The steps of the chapter that ends.
+    pub(crate) fn end_chapter(&mut self) -> Vec<Value> {
+        std::mem::take(&mut self.steps)
     }
 
     pub(crate) fn started(&mut self, cloud: &Cloud) -> io::Result<()> {
@@ -50,7 +69,8 @@ impl Report {
     /// One thing that was done and checked, with the lines that show it.
     pub(crate) fn step(&mut self, title: &str, took: Duration, lines: &[String]) -> io::Result<()> {
         self.steps.push(json!({ "step": title, "took_ms": millis(took), "shown": lines }));
-        self.say(&format!("{:>2}. {title}  ({})", self.steps.len() - 1, seconds(took)))?;
+        self.number += 1;
+        self.say(&format!("{:>2}. {title}  ({})", self.number, seconds(took)))?;
         for line in lines {
             self.say(&format!("      {line}"))?;
         }
@@ -86,8 +106,14 @@ impl Report {
         self.say(&format!("\nAll of it held, in {}.", seconds(self.began.elapsed())))
     }
 
-    fn say(&mut self, line: &str) -> io::Result<()> {
+    /// A line for people.
+    pub(crate) fn say(&mut self, line: &str) -> io::Result<()> {
         if self.style == Style::Text { self.print(line) } else { Ok(()) }
+    }
+
+    /// All of it for machines, if it is for them.
+    pub(crate) fn conclude(&mut self, whole: &Value) -> io::Result<()> {
+        if self.style == Style::Json { self.print(&whole.to_string()) } else { Ok(()) }
     }
 
     fn print(&mut self, line: &str) -> io::Result<()> {
@@ -101,10 +127,10 @@ impl fmt::Debug for Report {
     }
 }
 
-fn seconds(duration: Duration) -> String {
+pub(crate) fn seconds(duration: Duration) -> String {
     format!("{:.2} s", duration.as_secs_f64())
 }
 
-fn millis(duration: Duration) -> u64 {
+pub(crate) fn millis(duration: Duration) -> u64 {
     u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
 }

@@ -1,7 +1,6 @@
 //! The story itself: what is done, in order, and what must be true after each step.
 
-use std::error::Error;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use http::Method;
 use jiff::{SignedDuration, Timestamp};
@@ -11,16 +10,10 @@ use simulator::facebook::seed;
 
 use super::browser::{self, Client};
 use super::report::Report;
-
-type Failure = Box<dyn Error>;
-
-/// How long a target may take to its end, the longest wait of the story included.
-const PATIENCE: Duration = Duration::from_mins(1);
-/// How often is looked.
-const LOOK: Duration = Duration::from_millis(50);
+use super::steps::{Failure, Steps, field, same, text};
 
 pub(crate) struct Story<'a> {
-    client: Client,
+    steps: Steps<'a>,
     report: &'a mut Report,
     connection: String,
     /// What must stand on the Page in the end, once each.
@@ -30,8 +23,14 @@ pub(crate) struct Story<'a> {
 }
 
 impl<'a> Story<'a> {
-    pub(crate) fn new(client: Client, report: &'a mut Report) -> Self {
-        Self { client, report, connection: String::new(), expected: Vec::new(), unwanted: Vec::new() }
+    pub(crate) fn new(client: &'a Client, report: &'a mut Report) -> Self {
+        Self {
+            steps: Steps::new(client),
+            report,
+            connection: String::new(),
+            expected: Vec::new(),
+            unwanted: Vec::new(),
+        }
     }
 
     /// Tells it; what the Page shows at the end.
@@ -48,20 +47,13 @@ impl<'a> Story<'a> {
 
     async fn connect(&mut self) -> Result<(), Failure> {
         let began = Instant::now();
-        let body = json!({ "platform": "facebook", "return_url": "https://app.example.com/connected" });
-        let answer = self.client.api(Method::POST, "/v1/connect/sessions", (Some(body), &[]), 201).await?;
-        let session = browser::json(&answer)?;
-        let back = self.client.consent(text(&session, "url")?, seed::ADA, &[seed::BAKERY, seed::CAFE]).await?;
-        let (_, connection) = back
-            .query_pairs()
-            .find(|(name, _)| name == "connection")
-            .ok_or_else(|| format!("the browser came back with {}", back.query().unwrap_or("nothing")))?;
-        self.connection = connection.into_owned();
-        let view = self.client.read(&format!("/v1/connections/{}", self.connection)).await?;
+        let pages = [("user", seed::ADA), ("pages", seed::BAKERY), ("pages", seed::CAFE)];
+        self.connection = self.steps.client.login("facebook", &pages, None).await?;
+        let view = self.steps.client.read(&format!("/v1/connections/{}", self.connection)).await?;
         same("the connection's state", field(&view, "/state"), "active")?;
         let mut lines = vec![
             format!("connection {} as {}", self.connection, text(&view, "account_name")?),
-            format!("the browser ended at {}", back.as_str().split('?').next().unwrap_or_default()),
+            "the browser ended at https://app.example.com/connected".to_owned(),
         ];
         for place in field(&view, "/destinations").as_array().into_iter().flatten() {
             let usable = if field(place, "/usable") == true { "may publish" } else { "may not publish" };
@@ -81,11 +73,11 @@ impl<'a> Story<'a> {
         for (what, content) in posts {
             let began = Instant::now();
             let message = text(&content, "text")?.to_owned();
-            let id = self.create(&json!({ "content": content, "targets": [self.target()] }), None).await?;
-            let post = self.settled(&id).await?;
+            let id = self.steps.create(&json!({ "content": content, "targets": [self.target()] }), None).await?;
+            let post = self.steps.settled(&id).await?;
             same("the post's state", field(&post, "/state"), "published")?;
             let mut lines = vec![format!("{id} -> {}", text(field(&post, "/targets/0"), "remote_id")?)];
-            lines.extend(self.timeline(&id).await?);
+            lines.extend(self.steps.timeline(&id).await?);
             self.expected.push(message);
             self.report.step(&format!("{} goes out at once", capital(what)), began.elapsed(), &lines)?;
         }
@@ -101,8 +93,8 @@ impl<'a> Story<'a> {
             "targets": [self.target()],
             "schedule": { "at": at.to_string() },
         });
-        let id = self.create(&body, None).await?;
-        let post = self.settled(&id).await?;
+        let id = self.steps.create(&body, None).await?;
+        let post = self.steps.settled(&id).await?;
         same("the post's state", field(&post, "/state"), "published")?;
         let out: Timestamp = text(field(&post, "/targets/0"), "updated_at")?.parse()?;
         if out < at {
@@ -110,7 +102,7 @@ impl<'a> Story<'a> {
         }
         let late = out.duration_since(at);
         let mut lines = vec![format!("asked for {at}, out {:.2} s after that", late.as_secs_f64())];
-        lines.extend(self.timeline(&id).await?);
+        lines.extend(self.steps.timeline(&id).await?);
         self.expected.push(message.to_owned());
         self.report.step("A post that is scheduled three seconds ahead goes out then", began.elapsed(), &lines)?;
         Ok(())
@@ -123,7 +115,7 @@ impl<'a> Story<'a> {
         let key = ("idempotency-key", "order-4711");
         let mut answers = Vec::new();
         for _ in 0..3 {
-            let answer = self.client.api(Method::POST, "/v1/posts", (Some(body.clone()), &[key]), 202).await?;
+            let answer = self.steps.client.api(Method::POST, "/v1/posts", (Some(body.clone()), &[key]), 202).await?;
             answers.push(answer.body);
         }
         if answers.windows(2).any(|pair| pair.first() != pair.last()) {
@@ -131,9 +123,9 @@ impl<'a> Story<'a> {
         }
         let first: Value = serde_json::from_slice(answers.first().ok_or("no answer")?)?;
         let id = text(&first, "id")?.to_owned();
-        self.settled(&id).await?;
+        self.steps.settled(&id).await?;
         let other = json!({ "content": { "text": "something else" }, "targets": [self.target()] });
-        let refused = self.client.api(Method::POST, "/v1/posts", (Some(other), &[key]), 422).await?;
+        let refused = self.steps.client.api(Method::POST, "/v1/posts", (Some(other), &[key]), 422).await?;
         let refused = browser::json(&refused)?;
         same("the refusal", field(&refused, "/code"), "idempotency.mismatch")?;
         let shown = self.on_page(message).await?;
@@ -155,9 +147,10 @@ impl<'a> Story<'a> {
         let message = "Did it go out? It did.";
         let fault =
             json!({ "kind": "lost_answer", "page": seed::BAKERY, "edge": "feed", "method": "POST", "count": 1 });
-        self.client.control(Method::POST, "faults", Some(fault)).await?;
-        let id = self.create(&json!({ "content": { "text": message }, "targets": [self.target()] }), None).await?;
-        let post = self.settled(&id).await?;
+        self.steps.client.control(Method::POST, "faults", Some(fault)).await?;
+        let id =
+            self.steps.create(&json!({ "content": { "text": message }, "targets": [self.target()] }), None).await?;
+        let post = self.steps.settled(&id).await?;
         same("the post's state", field(&post, "/state"), "published")?;
         let shown = self.on_page(message).await?;
         if shown != 1 {
@@ -165,7 +158,7 @@ impl<'a> Story<'a> {
         }
         self.expected.push(message.to_owned());
         let title = "The platform takes a post and its answer is lost: postd asks instead of posting twice";
-        let lines = self.timeline(&id).await?;
+        let lines = self.steps.timeline(&id).await?;
         self.report.step(title, began.elapsed(), &lines)?;
         Ok(())
     }
@@ -174,10 +167,10 @@ impl<'a> Story<'a> {
         let began = Instant::now();
         let message = "Facebook does not take links to itself.";
         let content = json!({ "text": message, "link": "https://www.facebook.com/example/posts/1" });
-        let id = self.create(&json!({ "content": content, "targets": [self.target()] }), None).await?;
-        let post = self.settled(&id).await?;
+        let id = self.steps.create(&json!({ "content": content, "targets": [self.target()] }), None).await?;
+        let post = self.steps.settled(&id).await?;
         same("the post's state", field(&post, "/state"), "failed")?;
-        let dead = self.client.read("/v1/dead-letters").await?;
+        let dead = self.steps.client.read("/v1/dead-letters").await?;
         let letter = field(&dead, "/dead_letters")
             .as_array()
             .into_iter()
@@ -210,16 +203,14 @@ impl<'a> Story<'a> {
                 "created_time": SystemClock.now().as_second(), "message": "Grüße aus Zürich",
             },
         });
-        self.client.control(Method::POST, "webhooks/send", Some(event)).await?;
+        self.steps.client.control(Method::POST, "webhooks/send", Some(event)).await?;
         let path = format!("/v1/connections/{}", self.connection);
-        let ends = Instant::now() + PATIENCE;
-        let event = loop {
-            let view = self.client.read(&path).await?;
-            if field(&view, "/last_event/remote_id") == post.as_str() {
-                break field(&view, "/last_event").clone();
-            }
-            self.look_again(ends, "the webhook has not been recorded").await?;
+        let recorded = async || {
+            let event = field(&self.steps.client.read(&path).await?, "/last_event").clone();
+            let is_it = field(&event, "/remote_id") == post.as_str();
+            Ok(if is_it { Ok(event) } else { Err("the webhook has not been recorded".to_owned()) })
         };
+        let event = self.steps.eventually(recorded).await?;
         let lines =
             vec![format!("{} {} recorded at the connection", text(&event, "kind")?, text(&event, "remote_id")?)];
         self.report.step("Facebook tells by a signed webhook what happens on the Page", began.elapsed(), &lines)?;
@@ -250,7 +241,7 @@ impl<'a> Story<'a> {
     }
 
     async fn posts_on_page(&self) -> Result<Vec<Value>, Failure> {
-        let state = self.client.control(Method::GET, "state", None).await?;
+        let state = self.steps.client.control(Method::GET, "state", None).await?;
         let page =
             field(&state, "/pages").as_array().into_iter().flatten().find(|page| field(page, "/id") == seed::BAKERY);
         Ok(page.and_then(|page| field(page, "/posts").as_array()).cloned().unwrap_or_default())
@@ -263,60 +254,6 @@ impl<'a> Story<'a> {
     fn target(&self) -> Value {
         json!({ "connection": self.connection, "destination": seed::BAKERY })
     }
-
-    async fn create(&self, body: &Value, key: Option<&str>) -> Result<String, Failure> {
-        let headers: Vec<(&'static str, &str)> = key.map(|key| ("idempotency-key", key)).into_iter().collect();
-        let answer = self.client.api(Method::POST, "/v1/posts", (Some(body.clone()), &headers), 202).await?;
-        Ok(text(&browser::json(&answer)?, "id")?.to_owned())
-    }
-
-    /// The post, once nothing more happens to it by itself.
-    async fn settled(&self, id: &str) -> Result<Value, Failure> {
-        let ends = Instant::now() + PATIENCE;
-        loop {
-            let post = self.client.read(&format!("/v1/posts/{id}")).await?;
-            if matches!(text(&post, "state")?, "published" | "failed" | "cancelled" | "expired" | "needs_review") {
-                return Ok(post);
-            }
-            self.look_again(ends, &format!("{id} is still {}", field(&post, "/state"))).await?;
-        }
-    }
-
-    #[expect(clippy::disallowed_methods, reason = "the demo waits for a real system, like its users do")]
-    async fn look_again(&self, ends: Instant, otherwise: &str) -> Result<(), Failure> {
-        if Instant::now() > ends {
-            return Err(otherwise.into());
-        }
-        tokio::time::sleep(LOOK).await;
-        Ok(())
-    }
-
-    async fn timeline(&self, id: &str) -> Result<Vec<String>, Failure> {
-        let timeline = self.client.read(&format!("/v1/posts/{id}/timeline")).await?;
-        let entries = field(&timeline, "/entries").as_array().cloned().unwrap_or_default();
-        entries
-            .iter()
-            .map(|entry| {
-                let at: Timestamp = text(entry, "at")?.parse()?;
-                let reason =
-                    field(entry, "/reason/message").as_str().map(|reason| format!("  {reason}")).unwrap_or_default();
-                Ok(format!("{}  {}{reason}", at.strftime("%H:%M:%S%.3f"), text(entry, "event")?))
-            })
-            .collect()
-    }
-}
-
-/// What stands at a JSON pointer; null if nothing does.
-fn field<'a>(value: &'a Value, pointer: &str) -> &'a Value {
-    value.pointer(pointer).unwrap_or(&Value::Null)
-}
-
-fn text<'a>(value: &'a Value, name: &str) -> Result<&'a str, Failure> {
-    value.get(name).and_then(Value::as_str).ok_or_else(|| format!("`{name}` is missing in {value}").into())
-}
-
-fn same(what: &str, found: &Value, expected: &str) -> Result<(), Failure> {
-    if found == expected { Ok(()) } else { Err(format!("{what} is {found}, not {expected}").into()) }
 }
 
 fn capital(text: &str) -> String {

@@ -317,30 +317,52 @@ async fn f56_the_demo_and_all_that_fails_after_it_show_no_secret_but_where_it_be
     }
 }
 
-/// The program that people run, from outside: what it prints and what its functions log.
-#[test]
-fn f56_the_demo_as_people_run_it_prints_no_secret() {
+/// Runs the program as people do, and searches what it prints and what its functions log for `secrets`; what it printed.
+fn told_discreetly(arguments: &[&str], secrets: &[(String, &str)]) -> String {
     let template = concat!(env!("CARGO_MANIFEST_DIR"), "/../../template.yaml");
     let program = std::process::Command::new(env!("CARGO_BIN_EXE_local"))
-        .args(["demo", "--log-level", "trace", "--template", template])
+        .args(arguments)
+        .args(["--log-level", "trace", "--template", template])
         .output()
         .unwrap();
-    assert!(program.status.success(), "{}", String::from_utf8_lossy(&program.stderr));
+    let said = String::from_utf8_lossy(&program.stdout).into_owned();
+    let logged = String::from_utf8_lossy(&program.stderr);
+    let last: Vec<&str> = logged.lines().rev().take(20).collect();
+    assert!(program.status.success(), "{said}\n{last:#?}");
     let mut scanner = Scanner::default();
-    scanner.keep("the app's secret", simulator::APP_SECRET).unwrap();
-    scanner.keep("the verify token", simulator::VERIFY_TOKEN).unwrap();
-    for (what, text) in [("output", &program.stdout), ("log", &program.stderr)] {
+    for (name, secret) in secrets {
+        scanner.keep(name, secret).unwrap();
+    }
+    for (what, text) in [("output", &*said), ("log", &*logged)] {
         let mut survey = Survey::new(&scanner);
         survey.look(what, text);
         assert_eq!((survey.seen(what), survey.end()), (1, Vec::new()));
         // Tokens and codes begin so, API keys end so.
-        let text = String::from_utf8_lossy(text);
         let tokens = text.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| word.starts_with("EAAP"));
         assert_eq!(tokens.count(), 0, "{what}");
         let keys = text.split(|letter: char| !letter.is_ascii_hexdigit()).filter(|word| word.len() == 64);
         assert_eq!(keys.count(), 0, "{what}");
     }
-    assert!(String::from_utf8_lossy(&program.stderr).contains("DEBUG"), "the functions tell all they can");
+    assert!(logged.contains("DEBUG"), "the functions tell all they can");
+    said
+}
+
+fn secrets_of(platform: &str) -> [(String, &'static str); 2] {
+    let app = simulator::app(platform).unwrap();
+    [(format!("the secret of {platform}'s app"), app.secret), (format!("{platform}'s verify token"), app.verify_token)]
+}
+
+#[test]
+fn f56_the_demo_as_people_run_it_prints_no_secret() {
+    told_discreetly(&["demo"], &secrets_of("facebook"));
+}
+
+#[test]
+fn f56_the_demo_of_all_platforms_holds_and_prints_no_secret() {
+    let mut secrets: Vec<_> = shared::platform::Platform::ALL.iter().flat_map(|one| secrets_of(one.name())).collect();
+    secrets.push(("what signs Mailchimp's webhooks".to_owned(), simulator::mailchimp::SIGNING_SECRET));
+    let said = told_discreetly(&["demo", "--all"], &secrets);
+    assert!(said.contains("All of it held: 6 platforms, "), "{said}");
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

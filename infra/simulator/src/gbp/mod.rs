@@ -25,8 +25,8 @@ pub use view::{LocationView, PostView, StateView};
 /// The app, as Google knows it. Its verify token is the audience of the push subscription.
 pub const APP: crate::App = crate::App {
     id: "800000000001-simulated.apps.googleusercontent.com",
-    secret: "simulator-gbp-secret",
-    verify_token: "simulator-gbp-audience",
+    secret: "Xe8pC5tq-simulator-gbp-secret",
+    verify_token: "Lw4zM6gh-simulator-gbp-audience",
 };
 
 /// The service account that notifications are pushed with.

@@ -24,6 +24,6 @@ pub use view::{AccountView, MediaView, StateView};
 /// The app, as both logins know it.
 pub const APP: crate::App = crate::App {
     id: "1000000000000077",
-    secret: "simulator-instagram-secret",
-    verify_token: "simulator-instagram-verify-token",
+    secret: "Zm9rF4kd-simulator-instagram-secret",
+    verify_token: "Hs3vN7ja-simulator-instagram-verify-token",
 };

@@ -21,8 +21,14 @@ pub use handle::Linkedin;
 pub use view::{AuthorView, FileView, PostView, StateView};
 
 /// The app for members.
-pub const MEMBER_APP: crate::App =
-    crate::App { id: "86member00000x", secret: "simulator-linkedin-secret", verify_token: "not-used-by-linkedin" };
+pub const MEMBER_APP: crate::App = crate::App {
+    id: "86member00000x",
+    secret: "Gx5cL8uf-simulator-linkedin-secret",
+    verify_token: "not-used-by-linkedin",
+};
 /// The app for Pages.
-pub const PAGE_APP: crate::App =
-    crate::App { id: "86page0000000x", secret: "simulator-linkedin-page-secret", verify_token: "not-used-by-linkedin" };
+pub const PAGE_APP: crate::App = crate::App {
+    id: "86page0000000x",
+    secret: "Tq2wB6yn-simulator-linkedin-page-secret",
+    verify_token: "not-used-by-linkedin",
+};

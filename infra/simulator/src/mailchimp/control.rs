@@ -51,12 +51,19 @@ struct Leaving {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+struct Hook {
+    list: String,
+    url: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
 struct Settings {
     sending_takes_seconds: i64,
 }
 
 /// Answers a control call; `path` is what follows `/_simulator`.
-pub(crate) fn serve(mailchimp: &Mailchimp, path: &[&str], call: &Call) -> Reply {
+pub(crate) async fn serve(mailchimp: &Mailchimp, path: &[&str], call: &Call) -> Reply {
     let done = Ok(json!({"success": true}));
     let result = match (&call.method, path) {
         (&Method::GET, ["state"]) => Ok(json!(mailchimp.state())),
@@ -93,6 +100,10 @@ pub(crate) fn serve(mailchimp: &Mailchimp, path: &[&str], call: &Call) -> Reply 
         (&Method::POST, ["campaigns"]) => read(call).map(|draft| by_hand(mailchimp, &draft)),
         (&Method::POST, ["unsubscribe"]) => read::<Leaving>(call)
             .map(|leaving| json!({"told": mailchimp.unsubscribe(&leaving.list, &leaving.email, &leaving.campaign)})),
+        (&Method::POST, ["webhooks"]) => match read::<Hook>(call) {
+            Ok(hook) => Ok(json!({"answered": mailchimp.add_webhook(&hook.list, &hook.url).await})),
+            Err(problem) => Err(problem),
+        },
         (&Method::POST, ["settings"]) => read::<Settings>(call).and_then(|settings| {
             mailchimp.set_sending_takes(SignedDuration::from_secs(settings.sending_takes_seconds));
             done

@@ -23,6 +23,12 @@ mod world;
 pub use handle::Mailchimp;
 pub use view::{AudienceView, CampaignView, StateView};
 
+/// What signs the deliveries of webhooks that somebody adds at Mailchimp's own pages ([`Mailchimp::add_webhook`]).
+pub const SIGNING_SECRET: &str = "Rk6hY3ps-simulator-mailchimp-webhook";
+
 /// The app, as Mailchimp knows it.
-pub const APP: crate::App =
-    crate::App { id: "700000000001", secret: "simulator-mailchimp-secret", verify_token: "simulator-mailchimp-key" };
+pub const APP: crate::App = crate::App {
+    id: "700000000001",
+    secret: "Vb7nQ2xe-simulator-mailchimp-secret",
+    verify_token: "Jd4tW9mz-simulator-mailchimp-key",
+};

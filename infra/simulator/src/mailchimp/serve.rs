@@ -16,7 +16,7 @@ impl Mailchimp {
     /// Answers a request, or severs its connection.
     pub(crate) async fn serve(&self, call: &Call) -> Result<Reply, Severed> {
         match call.segments().as_slice() {
-            ["_simulator", rest @ ..] => Ok(control::serve(self, rest, call)),
+            ["_simulator", rest @ ..] => Ok(control::serve(self, rest, call).await),
             [] if call.method == Method::GET => Ok(pages::front(&self.state())),
             ["archive", campaign] if call.method == Method::GET => Ok(pages::archive(&self.state(), campaign)),
             _ => stage::serve(self, call).await,

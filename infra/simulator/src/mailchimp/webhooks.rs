@@ -18,19 +18,42 @@ impl Mailchimp {
     /// `POST /3.0/lists/{list}/webhooks`: Mailchimp looks first whether anybody is there.
     pub(crate) async fn make_webhook(&self, caller: &Caller, list: &str, call: &Call) -> Result<Value, ApiError> {
         let planned = self.world().plan_webhook(caller, list, call)?;
-        let url = Url::parse(&planned.url).map_err(|_| ApiError::field("url", "This value is not a valid URL."))?;
-        let answer =
-            client::call(Method::GET, &url, &[("user-agent", "MailChimp.com WebHook Validator")], String::new());
-        match answer.await {
-            Ok((200, _)) => {}
-            Ok((status, _)) => {
-                return Err(ApiError::field("url", &format!("The URL answered {status} and not 200.")));
-            }
-            Err(_) => return Err(ApiError::field("url", "The URL does not answer.")),
-        }
+        validate(&planned.url).await?;
         let answer = with_secret(&planned);
         self.world().webhooks.insert(planned.id.clone(), planned);
         Ok(answer)
+    }
+
+    /// Somebody adds a webhook at Mailchimp's own pages, for every event of an audience, signed with
+    /// [`SIGNING_SECRET`](super::SIGNING_SECRET); `false` if nobody answers at the address.
+    pub async fn add_webhook(&self, list: &str, url: &str) -> bool {
+        if validate(url).await.is_err() {
+            return false;
+        }
+        let mut world = self.world();
+        let all = |names: &[&str]| names.iter().map(|name| ((*name).to_owned(), true)).collect();
+        let hook = Webhook {
+            id: world.new_id(),
+            list: list.to_owned(),
+            url: url.to_owned(),
+            events: all(&EVENTS),
+            sources: all(&SOURCES),
+            signing_secret: Some(super::SIGNING_SECRET.to_owned()),
+            is_disabled: false,
+        };
+        world.webhooks.insert(hook.id.clone(), hook);
+        true
+    }
+}
+
+/// Asks an address whether anybody is there.
+async fn validate(url: &str) -> Result<(), ApiError> {
+    let url = Url::parse(url).map_err(|_| ApiError::field("url", "This value is not a valid URL."))?;
+    let headers = [("user-agent", "MailChimp.com WebHook Validator")];
+    match client::call(Method::GET, &url, &headers, String::new()).await {
+        Ok((200, _)) => Ok(()),
+        Ok((status, _)) => Err(ApiError::field("url", &format!("The URL answered {status} and not 200."))),
+        Err(_) => Err(ApiError::field("url", "The URL does not answer.")),
     }
 }
 

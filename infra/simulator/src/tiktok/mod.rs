@@ -20,5 +20,8 @@ pub use handle::Tiktok;
 pub use view::{AccountView, StateView, TaskView, VideoView};
 
 /// The app, as TikTok knows it. Webhooks are signed with its secret; there is no handshake.
-pub const APP: crate::App =
-    crate::App { id: "awsimulatedclientkey", secret: "simulator-tiktok-secret", verify_token: "unused-at-tiktok" };
+pub const APP: crate::App = crate::App {
+    id: "awsimulatedclientkey",
+    secret: "Pf7kD2vr-simulator-tiktok-secret",
+    verify_token: "unused-at-tiktok",
+};

@@ -1,0 +1,90 @@
+//! A Facebook Page.
+
+use std::time::Instant;
+
+use http::Method;
+use serde_json::{Value, json};
+use shared::clock::{Clock as _, SystemClock};
+use simulator::facebook::seed::{ADA, BAKERY};
+
+use super::account::{Account, Connect, Kind};
+use super::{Chapter, under};
+use crate::demo::steps::{Failure, field};
+
+const CHOSEN: [(&str, &str); 2] = [("user", ADA), ("pages", BAKERY)];
+
+pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
+    let connect = Connect {
+        platform: "facebook",
+        chosen: &CHOSEN,
+        destination: BAKERY.to_owned(),
+        shows,
+        ids: &["id"],
+        call: "/feed",
+    };
+    let title = "A person connects a Page through Facebook's login page";
+    let mut page = Account::connect(chapter, title, connect).await?;
+    page.publish("Each kind of post goes out", kinds()).await?;
+    let why = "a Page's token has no end; Facebook lets the grant be read for 90 days after a login";
+    page.log_in_again(why, &CHOSEN).await?;
+    let lost = Kind {
+        name: "text",
+        content: json!({ "text": "Did it go out? It did." }),
+        options: Value::Null,
+        shown: json!({ "message": "Did it go out? It did.", "state": "published" }),
+    };
+    page.lose(("POST", "feed"), lost).await?;
+    webhook(&page).await
+}
+
+fn kinds() -> Vec<Kind> {
+    let loaf = "https://bakery.example.com/loaf.png";
+    let (oven, shelf) = ("https://bakery.example.com/oven.jpg", "https://bakery.example.com/shelf.jpg");
+    let picture = |url: &str| json!({ "url": url, "kind": "image" });
+    let kind = |name, content: Value, more: Value| {
+        let mut shown = json!({ "message": field(&content, "/text"), "state": "published" });
+        if let (Some(members), Value::Object(more)) = (shown.as_object_mut(), more) {
+            members.extend(more);
+        }
+        Kind { name, content, options: Value::Null, shown }
+    };
+    vec![
+        kind("text", json!({ "text": "Fresh bread from six in the morning." }), json!({ "link": null, "photos": [] })),
+        kind(
+            "link",
+            json!({ "text": "This week's menu", "link": "https://bakery.example.com/menu" }),
+            json!({ "link": "https://bakery.example.com/menu" }),
+        ),
+        kind(
+            "photo",
+            json!({ "text": "Straight from the oven", "media": [picture(loaf)] }),
+            json!({ "photos": [loaf] }),
+        ),
+        kind(
+            "several photos",
+            json!({ "text": "Before and after", "media": [picture(oven), picture(shelf)] }),
+            json!({ "photos": [oven, shelf] }),
+        ),
+    ]
+}
+
+async fn webhook(page: &Account<'_>) -> Result<(), Failure> {
+    let began = Instant::now();
+    let post = format!("{BAKERY}_4711");
+    let event = json!({
+        "id": BAKERY,
+        "field": "feed",
+        "value": {
+            "item": "status", "verb": "add", "post_id": post, "published": 1,
+            "created_time": SystemClock.now().as_second(), "message": "Grüße aus Zürich",
+        },
+    });
+    page.chapter.steps.client.control(Method::POST, "webhooks/send", Some(event)).await?;
+    let title = "Facebook tells by a signed webhook that somebody posted on the Page";
+    page.hears(title, began, ("post.published", Some(&post))).await
+}
+
+fn shows(state: &Value, page: &str) -> Vec<Value> {
+    let posts = under(state, "/pages", ("id", page), "/posts").into_iter();
+    posts.filter(|post| !field(post, "/application").is_null()).cloned().collect()
+}
