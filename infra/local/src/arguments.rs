@@ -59,7 +59,8 @@ pub(crate) struct DemoArguments {
     /// Show all platforms, and everything that postd does there
     ///
     /// For each: a login through its consent page, every kind of post, an answer that is lost, a renewed token or what stands
-    /// in its place, a signed webhook; each checked on the platform's own side. Takes about a minute.
+    /// in its place, figures, a post that is taken down, a signed webhook; each checked on the platform's own side. Takes about a
+    /// minute.
     #[arg(long)]
     all: bool,
 

@@ -34,6 +34,8 @@ pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
         shown: json!({ "message": "Did it go out? It did.", "state": "published" }),
     };
     page.lose(("POST", "feed"), lost).await?;
+    page.figures("link").await?;
+    page.take_down("link").await?;
     webhook(&page).await
 }
 

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use http::Method;
 use serde_json::{Value, json};
 use simulator::gbp::{
     SCOPE,
@@ -34,13 +33,13 @@ pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
         shown: json!({ "text": "Did it go out? It did.", "state": "LIVE" }),
     };
     location.lose(("POST", "localPosts"), lost).await?;
+    location.no_figures("event", "unsupported").await?;
+    location.take_down("event").await?;
 
     let began = Instant::now();
-    let control =
-        async |path: &str, body: Value| chapter.steps.client.control_of("gbp", Method::POST, path, Some(body)).await;
-    control("subscription", json!({ "url": chapter.steps.client.api_address("/webhooks/gbp") })).await?;
+    chapter.control("gbp", "subscription", json!({ "url": chapter.steps.client.api_address("/webhooks/gbp") })).await?;
     let review = json!({ "location": place_of(BAKERY), "kind": "NEW_REVIEW" });
-    if field(&control("notifications", review).await?, "/told").as_u64().unwrap_or_default() == 0 {
+    if field(&chapter.control("gbp", "notifications", review).await?, "/told").as_u64().unwrap_or_default() == 0 {
         return Err("nobody is told of the review".into());
     }
     let title = "Google tells by a signed push that somebody wrote a review";

@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use http::Method;
 use serde_json::{Value, json};
 use simulator::instagram::seed::{ADA, BAKERY, BAKERY_PAGE};
 
@@ -13,10 +12,7 @@ use crate::demo::steps::{Failure, field};
 const CHOSEN: [(&str, &str); 2] = [("user", ADA), ("pages", BAKERY_PAGE)];
 
 pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
-    let control = async |path: &str, body: Value| {
-        chapter.steps.client.control_of("instagram", Method::POST, path, Some(body)).await
-    };
-    control("settings", json!({ "picture_seconds": 1, "video_seconds": 2 })).await?;
+    chapter.control("instagram", "settings", json!({ "picture_seconds": 1, "video_seconds": 2 })).await?;
     let connect = Connect {
         platform: "instagram",
         chosen: &CHOSEN,
@@ -37,15 +33,18 @@ pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
         shown: json!({ "product": "FEED", "kind": "IMAGE", "caption": "Did it go out? It did." }),
     };
     account.lose(("POST", "media_publish"), lost).await?;
+    account.figures("reel").await?;
+    account.take_down("reel").await?;
 
     let began = Instant::now();
     let address = chapter.steps.client.api_address("/webhooks/instagram");
-    if field(&control("webhooks", json!({ "callback_url": address })).await?, "/verified") != true {
+    if field(&chapter.control("instagram", "webhooks", json!({ "callback_url": address })).await?, "/verified") != true
+    {
         return Err("the handshake of the webhook was not answered".into());
     }
     let media = account.out.first().map(|out| out.remote_id.clone()).unwrap_or_default();
     let comment = json!({ "account": BAKERY, "media": media, "text": "Looks lovely" });
-    if field(&control("comments", comment).await?, "/sent") != true {
+    if field(&chapter.control("instagram", "comments", comment).await?, "/sent") != true {
         return Err("nobody is told of the comment".into());
     }
     let title = "Instagram tells by a signed webhook that somebody commented";

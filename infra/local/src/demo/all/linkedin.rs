@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use http::Method;
 use serde_json::{Value, json};
 use simulator::linkedin::seed::{ANN, BAKERY};
 
@@ -45,19 +44,23 @@ pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
     // One after the other: a fault strikes whoever comes first.
     member.lose_for_a_person(PUBLISH, lost("Mine: did it go out?")).await?;
     page.lose(PUBLISH, lost("Ours: did it go out? It did.")).await?;
+    member.no_figures("poll", "unsupported").await?;
+    member.take_down("poll").await?;
+    page.unseen("poll").await?;
+    page.take_down("poll").await?;
     webhook(&page).await
 }
 
 async fn webhook(page: &Account<'_>) -> Result<(), Failure> {
     let began = Instant::now();
-    let control = async |path: &str, body: Value| {
-        page.chapter.steps.client.control_of(page.platform, Method::POST, path, Some(body)).await
-    };
-    let address = page.chapter.steps.client.api_address("/webhooks/linkedin_page");
+    let chapter = page.chapter;
+    let address = chapter.steps.client.api_address("/webhooks/linkedin_page");
     // Asks the challenge first, and refuses the address if it is not answered with the app's secret.
-    control("webhook", json!({ "url": address })).await?;
+    chapter.control(page.platform, "webhook", json!({ "url": address })).await?;
     let post = page.out.first().map(|out| out.remote_id.clone()).unwrap_or_default();
-    if field(&control("actions", json!({ "post": post, "action": "LIKE" })).await?, "/told") != true {
+    if field(&chapter.control(page.platform, "actions", json!({ "post": post, "action": "LIKE" })).await?, "/told")
+        != true
+    {
         return Err("nobody is told of the reaction".into());
     }
     let title =

@@ -58,7 +58,7 @@ impl Account<'_> {
 
     async fn publish_and_lose(&self, (method, edge): (&str, &str), kind: &Kind) -> Result<(String, Value), Failure> {
         let fault = json!({ "kind": "lost_answer", "method": method, "edge": edge, "count": 1 });
-        self.chapter.steps.client.control_of(self.platform, Method::POST, "faults", Some(fault)).await?;
+        self.chapter.control(self.platform, "faults", fault).await?;
         let id = self.create(kind).await?;
         let post = self.chapter.steps.settled(&id).await?;
         Ok((id, post))

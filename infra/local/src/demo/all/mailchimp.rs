@@ -6,7 +6,7 @@ use http::Method;
 use serde_json::{Value, json};
 use simulator::mailchimp::{
     APP,
-    seed::{ADA, NEWSLETTER, REGULARS, TEMPLATE},
+    seed::{ADA, GARDENERS, GRACE, NEWSLETTER, REGULARS, TEMPLATE},
 };
 
 use super::account::{Account, Connect, Kind, POST};
@@ -18,10 +18,7 @@ const MEMBERS: u64 = 120;
 const SEGMENT: u64 = 40;
 
 pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
-    let control = async |path: &str, body: Value| {
-        chapter.steps.client.control_of("mailchimp", Method::POST, path, Some(body)).await
-    };
-    control("settings", json!({ "sending_takes_seconds": 1 })).await?;
+    chapter.control("mailchimp", "settings", json!({ "sending_takes_seconds": 1 })).await?;
     let connect = Connect {
         platform: "mailchimp",
         chosen: &[("user", ADA)],
@@ -34,16 +31,48 @@ pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
     audience.publish("Each kind of campaign is sent", kinds()).await?;
     audience.never_renewed("/oauth2/token").await?;
     audience.lose(("POST", "send"), regular("Did it go out?", MEMBERS)).await?;
+    audience.figures("plain text").await?;
+    // Its mails stay out.
+    audience.take_down("plain text").await?;
+    webhook(&audience).await?;
+    stop(chapter).await
+}
 
+/// Where the plan allows it, what is being sent is stopped.
+async fn stop(chapter: &Chapter<'_>) -> Result<(), Failure> {
+    let slowly = json!({ "sending_takes_seconds": 600 });
+    chapter.control("mailchimp", "settings", slowly).await?;
+    let connect = Connect {
+        platform: "mailchimp",
+        chosen: &[("user", GRACE)],
+        destination: GARDENERS.to_owned(),
+        shows,
+        ids: &["id"],
+        call: "/actions/send",
+    };
+    let title = "Another person connects an account whose plan lets campaigns be stopped";
+    let mut gardeners = Account::connect(chapter, title, connect).await?;
+    let kind = Kind {
+        name: "campaign",
+        content: json!({ "text": "Too early" }),
+        options: json!({ "subject": "Too early", "html": "<p>Too early</p>" }),
+        shown: json!({ "kind": "regular", "status": "sending", "subject": "Too early" }),
+    };
+    gardeners.publish("A large campaign begins to be sent", vec![kind]).await?;
+    gardeners.take_down("campaign").await
+}
+
+async fn webhook(audience: &Account<'_>) -> Result<(), Failure> {
+    let chapter = audience.chapter;
     let began = Instant::now();
     // The key lets Mailchimp find somebody at the address; what is believed is the signature.
     let address = chapter.steps.client.api_address(&format!("/webhooks/mailchimp?key={}", APP.verify_token));
     let hook = json!({ "list": NEWSLETTER, "url": address });
-    if field(&control("webhooks", hook).await?, "/answered") != true {
+    if field(&chapter.control("mailchimp", "webhooks", hook).await?, "/answered") != true {
         return Err("nobody answers at the address of the webhook".into());
     }
     let written = json!({ "list": NEWSLETTER, "subject": "Written by hand", "send": true });
-    let campaign = control("campaigns", written).await?;
+    let campaign = chapter.control("mailchimp", "campaigns", written).await?;
     let campaign = text(&campaign, "id")?;
     // It tells when the last mail is out.
     let is_sent = async || {

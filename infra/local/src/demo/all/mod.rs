@@ -2,6 +2,7 @@
 //! The stories happen at once, each against its own simulator, and are told one after the other.
 
 mod account;
+mod afterwards;
 mod event;
 mod facebook;
 mod gbp;
@@ -16,6 +17,7 @@ mod token;
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::Value;
 
 use super::browser::Client;
@@ -45,6 +47,13 @@ struct Chapter<'a> {
     steps: Steps<'a>,
     cloud: &'a Cloud,
     told: Teller,
+}
+
+impl Chapter<'_> {
+    /// Has a simulated platform do something; what it says.
+    async fn control(&self, platform: &str, path: &str, body: Value) -> Result<Value, Failure> {
+        self.steps.client.control_of(platform, Method::POST, path, Some(body)).await
+    }
 }
 
 /// Tells all stories on a cloud that runs; whether all of it held.

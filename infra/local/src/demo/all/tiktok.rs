@@ -2,7 +2,6 @@
 
 use std::time::Instant;
 
-use http::Method;
 use serde_json::{Value, json};
 use simulator::tiktok::seed::BAKERY;
 
@@ -16,9 +15,7 @@ const FAR_PHOTOS: [&str; 2] = ["https://cdn.example.com/loaf.jpg", "https://cdn.
 const UPLOAD: u64 = 21_000_000;
 
 pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
-    let control =
-        async |path: &str, body: Value| chapter.steps.client.control_of("tiktok", Method::POST, path, Some(body)).await;
-    control("settings", json!({ "processing_seconds": 1, "moderation_seconds": 1 })).await?;
+    chapter.control("tiktok", "settings", json!({ "processing_seconds": 1, "moderation_seconds": 1 })).await?;
     let connect = Connect {
         platform: "tiktok",
         chosen: &[("user", BAKERY)],
@@ -32,12 +29,14 @@ pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
     account.renew("/v2/oauth/token/").await?;
     let lost = upload(chapter, "uploaded video", "Did it go out? It did.", 3_000);
     account.lose(("PUT", "upload"), lost).await?;
+    account.figures("pulled video").await?;
+    account.cannot_take_down("photos", "unsupported").await?;
 
     let began = Instant::now();
     let shown = account.shown().await?;
     let video = shown.iter().find(|entry| field(entry, "/text") == PULLED).ok_or("the pulled video is gone")?;
     let id = account.id_of(video).unwrap_or_default().to_owned();
-    control("videos/hide", json!({ "video": id })).await?;
+    chapter.control("tiktok", "videos/hide", json!({ "video": id })).await?;
     let title = "TikTok tells by a signed webhook that somebody took a video down";
     account.hears(title, began, ("post.removed", Some(&id))).await
 }
