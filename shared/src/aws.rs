@@ -21,6 +21,8 @@ use aws_smithy_http_client::tls;
 
 use crate::{
     aws_clock::{AwsClock, Listening},
+    bucket::Bucket,
+    clock::Clock,
     telemetry::Chain,
 };
 
@@ -128,6 +130,13 @@ impl Clients {
     /// SQS.
     pub fn sqs(&self) -> aws_sdk_sqs::Client {
         self.sqs.get_or_init(|| client!(aws_sdk_sqs, &self.config)).clone()
+    }
+
+    /// The bucket of uploads.
+    #[must_use]
+    pub fn bucket(&self, name: &str, clock: Arc<dyn Clock>) -> Bucket {
+        let region = self.config.region().map_or("", Region::as_ref);
+        Bucket::new(name, region, self.config.endpoint_url(), self.config.credentials_provider(), clock)
     }
 
     /// Does during INIT, where the CPU is not yet throttled, what the first event would pay for: seeds the random number

@@ -350,6 +350,26 @@ text_section!(
     secret
 );
 
+/// Where callers upload files.
+#[derive(Debug, Clone)]
+pub struct Media {
+    /// The bucket ([`variables::MEDIA_BUCKET`]).
+    pub bucket: String,
+    /// For how many days posts may use a file ([`variables::MEDIA_DAYS`]).
+    pub days: u16,
+}
+
+impl Section for Media {
+    fn read(reader: &mut Reader<'_>) -> Option<Self> {
+        let bucket = reader.text(variables::MEDIA_BUCKET);
+        let days = reader.optional(variables::MEDIA_DAYS, |value| match value.parse() {
+            Ok(days @ 1..=365) => Ok(days),
+            Ok(_) | Err(_) => Err("not a number of days from 1 to 365"),
+        });
+        Some(Self { bucket: bucket?, days: days?.unwrap_or(7) })
+    }
+}
+
 /// The guard against the same content going out twice.
 #[derive(Debug, Clone, Copy)]
 pub struct Duplicates {

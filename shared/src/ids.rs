@@ -106,6 +106,10 @@ id!(
     PostId, "post"
 );
 id!(
+    /// A file that a caller uploads for its posts.
+    MediaId, "med"
+);
+id!(
     /// An API key, without its secret.
     KeyId, "key"
 );

@@ -39,6 +39,10 @@ pub enum Code {
     PostUnknown,
     /// No connection with this id belongs to the caller.
     ConnectionUnknown,
+    /// No upload with this id belongs to the caller.
+    MediaUnknown,
+    /// The file is larger than one of its type may be.
+    UploadTooLarge,
     /// The key was used before, with another body.
     IdempotencyMismatch,
     /// Another request with the same key is being accepted at this moment.
@@ -73,7 +77,7 @@ pub enum Code {
 
 impl Code {
     /// Every code, for the documentation and its test.
-    pub const ALL: [Self; 30] = [
+    pub const ALL: [Self; 32] = [
         Self::RouteUnknown,
         Self::MethodNotAllowed,
         Self::KeyUnknown,
@@ -89,6 +93,8 @@ impl Code {
         Self::PlatformUnknown,
         Self::PostUnknown,
         Self::ConnectionUnknown,
+        Self::MediaUnknown,
+        Self::UploadTooLarge,
         Self::IdempotencyMismatch,
         Self::IdempotencyRunning,
         Self::PostDuplicate,
@@ -135,6 +141,8 @@ impl Code {
             Self::PlatformUnknown => ("platform.unknown", 404, "No such platform"),
             Self::PostUnknown => ("post.unknown", 404, "No such post"),
             Self::ConnectionUnknown => ("connection.unknown", 404, "No such connection"),
+            Self::MediaUnknown => ("media.unknown", 404, "No such upload"),
+            Self::UploadTooLarge => ("upload.too_large", 413, "The file is too large"),
             Self::IdempotencyMismatch => {
                 ("idempotency.mismatch", 422, "This Idempotency-Key was used with another body")
             }
@@ -177,6 +185,8 @@ impl Code {
             | Self::PlatformUnknown
             | Self::PostUnknown
             | Self::ConnectionUnknown
+            | Self::MediaUnknown
+            | Self::UploadTooLarge
             | Self::IdempotencyMismatch
             | Self::PostDuplicate
             | Self::PostNotCancellable

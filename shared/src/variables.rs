@@ -81,6 +81,12 @@ pub const fn hosts(platform: Platform) -> &'static [&'static str] {
 /// tenant has an app of its own.
 pub const TENANT_APPS: &str = "POSTD_TENANT_APPS";
 
+/// The name of the bucket of uploads.
+pub const MEDIA_BUCKET: &str = "POSTD_MEDIA_BUCKET";
+
+/// For how many days posts may use an upload; 7 when absent. The bucket must keep it no shorter.
+pub const MEDIA_DAYS: &str = "POSTD_MEDIA_DAYS";
+
 /// The ARN of the secret that signs cursors.
 pub const SIGNING_KEY: &str = "POSTD_SIGNING_KEY";
 

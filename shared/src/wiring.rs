@@ -7,6 +7,7 @@ use crate::{
     authorize::Authorizer,
     aws::Clients,
     aws_clock::AwsClock,
+    bucket::Bucket,
     clock::{Clock, SystemClock},
     config::{
         self, BadConfiguration, Core, DeadLetterQueue, Environment, InboundQueue, Platforms, PublishQueue, Section,
@@ -20,6 +21,7 @@ use crate::{
     health::HealthCheck,
     http::gateway::Front,
     limit::{Limiter, Limits},
+    media::Library,
     offboarding::{self, Offboarding},
     publish::Publisher,
     queue::{self, DeadLetters, Queue},
@@ -90,6 +92,10 @@ impl Base {
         Queue::new(self.clients.sqs(), config.url)
     }
 
+    fn bucket(&self, media: &config::Media) -> Bucket {
+        self.clients.bucket(&media.bucket, self.clock.clone())
+    }
+
     fn metrics(&self) -> Metrics {
         Metrics::new(self.function, self.clock.clone())
     }
@@ -133,12 +139,19 @@ pub async fn authorizer(variables: &dyn Variables) -> Result<Authorizer, BadConf
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, BadConfiguration> {
-    type Sections = (PublishQueue, Platforms, config::Duplicates, Limits);
-    let (base, (queue, platforms, duplicates, limits)) = Base::of::<Sections>(Function::Publish, variables).await?;
+    type Sections = (PublishQueue, Platforms, config::Duplicates, config::Media, Limits);
+    let (base, (queue, platforms, duplicates, media, limits)) =
+        Base::of::<Sections>(Function::Publish, variables).await?;
     let app = Publisher {
         store: base.store(),
         queue: base.queue(queue),
         connectors: base.connectors(&platforms),
+        media: Library {
+            store: base.store(),
+            bucket: base.bucket(&media),
+            clock: base.clock.clone(),
+            days: media.days,
+        },
         clock: base.clock.clone(),
         duplicate_window: duplicates.window,
     };
@@ -150,8 +163,9 @@ pub async fn publisher(variables: &dyn Variables) -> Result<Wired<Publisher>, Ba
 /// # Errors
 /// The configuration, with every bad variable.
 pub async fn consumer(variables: &dyn Variables) -> Result<Arc<Consumer>, BadConfiguration> {
-    type Sections = (config::Vault, PublishQueue, DeadLetterQueue, config::Apps, Platforms);
-    let (base, (vault, queue, dead, app, platforms)) = Base::of::<Sections>(Function::Consumer, variables).await?;
+    type Sections = (config::Vault, PublishQueue, DeadLetterQueue, config::Apps, Platforms, config::Media);
+    let (base, (vault, queue, dead, app, platforms, media)) =
+        Base::of::<Sections>(Function::Consumer, variables).await?;
     Ok(Arc::new(Consumer {
         store: base.store(),
         queue: base.queue(queue),
@@ -159,6 +173,7 @@ pub async fn consumer(variables: &dyn Variables) -> Result<Arc<Consumer>, BadCon
         vault: base.vault(&vault),
         apps: base.apps(app),
         connectors: base.connectors(&platforms),
+        bucket: base.bucket(&media),
         transport: base.transport(&platforms),
         clock: base.clock.clone(),
         metrics: base.metrics(),

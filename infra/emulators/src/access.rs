@@ -33,6 +33,11 @@ impl Gate {
         Self(Arc::new(allows))
     }
 
+    /// Whether a caller may do this to this resource.
+    pub(crate) fn allows(&self, caller: &str, action: &str, resource: &str) -> bool {
+        (self.0)(&Access { caller, action, resource, leading_key: None })
+    }
+
     /// The refusal, if any of the request's accesses is not allowed.
     pub(crate) fn refuse(&self, service: &str, operation: &str, headers: &HeaderMap, body: &[u8]) -> Option<Reply> {
         let caller = caller(headers)?;

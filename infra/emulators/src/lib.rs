@@ -1,8 +1,9 @@
-//! AWS in one process: `DynamoDB`, SQS, KMS and Secrets Manager behind one loopback port, for tests and the local cloud.
+//! AWS in one process: `DynamoDB`, SQS, KMS, Secrets Manager and S3 behind one loopback port, for tests and the local cloud.
 //!
 //! The SDKs talk to it unchanged (`endpoint_url`, or `AWS_ENDPOINT_URL` in the environment). Instances are independent
 //! and cheap: a test starts its own. Time can be moved ([`Emulators::advance`]), calls are counted ([`Emulators::counts`]).
-//! Signatures are not verified; who may do what is up to a [`Gate`], and without one everybody may do everything.
+//! Signatures are verified by S3 alone, where they stand for the right to upload; who may do what is up to a [`Gate`], and
+//! without one everybody may do everything.
 
 mod access;
 mod clock;
@@ -10,6 +11,7 @@ mod counts;
 mod disk;
 mod dynamodb;
 mod managed;
+mod s3;
 mod server;
 mod setup;
 mod sqs;
@@ -30,13 +32,14 @@ use tokio::task::JoinHandle;
 pub use access::{Access, Gate};
 pub use clock::Time;
 pub use counts::{Counts, OperationCount};
-pub use setup::{Index, Key, KeyType, Projection, Queue, QueueAddress, Redrive, Table};
+pub use setup::{Bucket, Index, Key, KeyType, Projection, Queue, QueueAddress, Redrive, Table};
 pub use tap::Tap;
 
 use clock::Clock;
 use counts::Tally;
 use dynamodb::DynamoDb;
 use managed::{Kms, SecretsManager};
+use s3::S3;
 use server::Services;
 use sqs::Sqs;
 
@@ -45,6 +48,9 @@ pub const REGION: &str = "us-east-1";
 
 /// The account of everything in here.
 pub const ACCOUNT: &str = "000000000000";
+
+/// What every access key of this account goes with.
+pub const SECRET_ACCESS_KEY: &str = "local";
 
 /// The endpoint of emulators without a socket: nobody answers there.
 const NOWHERE: &str = "http://emulators.invalid";
@@ -115,8 +121,19 @@ impl Stop {
 /// # Errors
 /// When a file cannot be removed.
 pub fn forget(state_directory: &Path) -> std::io::Result<()> {
-    let files =
-        ["dynamodb.sqlite", "dynamodb.sqlite-shm", "dynamodb.sqlite-wal", "kms.json", "secrets.json", "sqs.json"];
+    let files = [
+        "dynamodb.sqlite",
+        "dynamodb.sqlite-shm",
+        "dynamodb.sqlite-wal",
+        "kms.json",
+        "s3.json",
+        "secrets.json",
+        "sqs.json",
+    ];
+    match std::fs::remove_dir_all(state_directory.join("s3")) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
+        Ok(()) | Err(_) => {}
+    }
     for file in files {
         match std::fs::remove_file(state_directory.join(file)) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(error),
@@ -139,7 +156,7 @@ pub struct Emulators {
 }
 
 impl Emulators {
-    /// Starts all four services.
+    /// Starts all services.
     ///
     /// # Errors
     /// When the address is taken or kept state cannot be used.
@@ -165,6 +182,7 @@ impl Emulators {
             sqs: Sqs::new(Arc::clone(&clock), format!("http://{address}"), queues),
             kms: Kms::start(file("kms.json")).await?,
             secrets: SecretsManager::start(file("secrets.json")).await?,
+            s3: S3::open(Arc::clone(&clock), options.state_directory.as_deref())?,
             tally: Tally::default(),
             gate: std::sync::OnceLock::new(),
             tap: std::sync::OnceLock::new(),
@@ -178,7 +196,7 @@ impl Emulators {
         Ok(Self { address: Some(address), services, clock, stop: sender, server: Some(server), queue_file })
     }
 
-    /// The four services without a socket, on a clock that is given: requests are handed to [`Self::answer`], on the
+    /// The services without a socket, on a clock that is given: requests are handed to [`Self::answer`], on the
     /// caller's thread, and the same history has the same answers.
     ///
     /// # Errors
@@ -192,6 +210,7 @@ impl Emulators {
             sqs: Sqs::new(Arc::clone(&clock), NOWHERE.to_owned(), sqs::State::default()),
             kms: Kms::start(None).await?,
             secrets: SecretsManager::start(None).await?,
+            s3: S3::open(Arc::clone(&clock), None)?,
             tally: Tally::default(),
             gate: std::sync::OnceLock::new(),
             tap: std::sync::OnceLock::new(),
@@ -199,7 +218,7 @@ impl Emulators {
         Ok(Self { address: None, services, clock, stop: sender, server: None, queue_file: None })
     }
 
-    /// Answers one request of an SDK, as the port would; the operation is in its headers.
+    /// Answers one request of an SDK, as the port would; the operation is in its headers. S3 is asked over the port alone.
     pub async fn answer(&self, headers: HeaderMap, body: Bytes) -> http::Response<Bytes> {
         server::answer(&self.services, headers, body).await.into()
     }
@@ -246,7 +265,19 @@ impl Emulators {
         self.services.kms.material().await
     }
 
-    /// Moves the clock of SQS, and of `DynamoDB` in memory, forward: delays pass, messages come back, retention ends.
+    /// From now on S3 goes by this clock, and not by the one of all. It can be set once.
+    pub fn keep_time_of_s3(&self, time: Time) {
+        self.services.s3.keep_time(time);
+    }
+
+    /// The keys of all objects of a bucket.
+    #[must_use]
+    pub fn object_keys(&self, bucket: &str) -> Vec<String> {
+        self.services.s3.keys(bucket)
+    }
+
+    /// Moves the clock of SQS, of S3, and of `DynamoDB` in memory, forward: delays pass, messages come back, retention and
+    /// signatures end.
     pub fn advance(&self, by: Duration) {
         self.clock.advance(by);
         self.services.sqs.wake();
@@ -260,10 +291,10 @@ impl Emulators {
         self.services.dynamodb.database().sweep_ttl().map_err(|error| Error::DynamoDb(error.to_string()))
     }
 
-    /// Stops, waits until the port is free, and keeps the queues when there is a state directory.
+    /// Stops, waits until the port is free, and keeps the queues and the objects when there is a state directory.
     ///
     /// # Errors
-    /// When the queues cannot be written.
+    /// When they cannot be written.
     pub async fn stop(mut self) -> Result<(), Error> {
         self.stop.send_replace(true);
         self.services.sqs.stop();
@@ -271,6 +302,7 @@ impl Emulators {
         if let Some(server) = &mut self.server {
             let _ended = tokio::time::timeout(Duration::from_millis(500), server).await;
         }
+        self.services.s3.save()?;
         self.services.sqs.save(self.queue_file.as_deref())
     }
 }

@@ -1,9 +1,10 @@
-//! The one port: routes a request by its `X-Amz-Target` to the service it names, and counts it.
+//! The one port: routes a request by its `X-Amz-Target` to the service it names, and counts it. What names none and has a path
+//! is for S3.
 
 use std::sync::{Arc, OnceLock};
 
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, State};
+use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use bytes::Bytes;
@@ -15,6 +16,7 @@ use crate::access::Gate;
 use crate::counts::{OperationCount, Tally};
 use crate::dynamodb::DynamoDb;
 use crate::managed::{Kms, SecretsManager};
+use crate::s3::S3;
 use crate::sqs::Sqs;
 use crate::tap::Tap;
 
@@ -61,20 +63,21 @@ impl IntoResponse for Reply {
     }
 }
 
-/// The four services and their tally.
+/// The services and their tally.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) dynamodb: DynamoDb,
     pub(crate) sqs: Sqs,
     pub(crate) kms: Kms,
     pub(crate) secrets: SecretsManager,
+    pub(crate) s3: S3,
     pub(crate) tally: Tally,
     pub(crate) gate: OnceLock<Gate>,
     pub(crate) tap: OnceLock<Tap>,
 }
 
 pub(crate) fn router(services: Arc<Services>) -> axum::Router {
-    axum::Router::new().fallback(any(handle)).layer(DefaultBodyLimit::max(LARGEST_BODY)).with_state(services)
+    axum::Router::new().fallback(any(handle)).with_state(services)
 }
 
 impl From<Reply> for http::Response<Bytes> {
@@ -86,8 +89,29 @@ impl From<Reply> for http::Response<Bytes> {
     }
 }
 
-async fn handle(State(services): State<Arc<Services>>, headers: HeaderMap, body: Bytes) -> Reply {
-    answer(&services, headers, body).await
+async fn handle(State(services): State<Arc<Services>>, request: http::Request<Body>) -> Response {
+    if !request.headers().contains_key("x-amz-target") && request.uri().path() != "/" {
+        return store(&services, request).await;
+    }
+    let (parts, body) = request.into_parts();
+    if let Ok(body) = axum::body::to_bytes(body, LARGEST_BODY).await {
+        return answer(&services, parts.headers, body).await.into_response();
+    }
+    let text = format!("The request is larger than {LARGEST_BODY} bytes, or broke off.");
+    Reply::refusal(413, "RequestEntityTooLargeException", &text).into_response()
+}
+
+/// Answers one request to S3 and counts it. Its bodies pass by: neither is held as a whole, or shown to a tap.
+async fn store(services: &Services, request: http::Request<Body>) -> Response {
+    let asked = request.uri().path().to_owned();
+    let (operation, response) = services.s3.handle(request, services.gate.get()).await;
+    let operation = format!("S3.{operation}");
+    if let Some(tap) = services.tap.get() {
+        tap.show(&operation, asked.as_bytes(), b"");
+    }
+    let errors = u64::from(!response.status().is_success());
+    services.tally.add(&operation, OperationCount { calls: 1, errors, ..OperationCount::default() });
+    response
 }
 
 /// Answers one request and counts it.

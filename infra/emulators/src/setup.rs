@@ -210,6 +210,15 @@ impl Queue {
     }
 }
 
+/// A bucket of S3.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Bucket {
+    /// Its name.
+    pub name: String,
+    /// After how many days its lifecycle removes what was put there; never without.
+    pub expires_after_days: Option<u32>,
+}
+
 /// How a queue is addressed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QueueAddress {
@@ -313,6 +322,11 @@ impl Emulators {
     /// The ARN of a secret that exists.
     pub async fn find_secret(&self, name: &str) -> Option<String> {
         self.secrets("DescribeSecret", &json!({"SecretId": name})).await.ok().map(|found| text(&found, "ARN"))
+    }
+
+    /// Creates a bucket, or finds it and gives it this lifecycle.
+    pub fn create_bucket(&self, bucket: &Bucket) {
+        self.services.s3.create_bucket(&bucket.name, bucket.expires_after_days);
     }
 
     async fn sqs(&self, operation: &str, request: &Value) -> Result<Value, Error> {

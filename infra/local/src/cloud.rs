@@ -101,7 +101,7 @@ impl Cloud {
             forget(directory)?;
         }
         let emulators = start_emulators(&options).await?;
-        let simulator = start_simulator(&options, &api_url).await?;
+        let simulator = start_simulator(&options, &api_url, &emulators).await?;
         let deployed = deploy::deploy(&template, &parameters, &emulators).await?;
         let packages: Vec<String> = deployed.functions.iter().map(|function| function.binary.clone()).collect();
         let workspace = options.template.parent().filter(|path| !path.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -338,7 +338,7 @@ async fn start_emulators(options: &Options) -> Result<Emulators, Error> {
     })
 }
 
-async fn start_simulator(options: &Options, api_url: &str) -> Result<Simulator, Error> {
+async fn start_simulator(options: &Options, api_url: &str, emulators: &Emulators) -> Result<Simulator, Error> {
     let listen = SocketAddr::from(([127, 0, 0, 1], options.simulator_port));
     let webhook_url = Some(format!("{api_url}/webhooks/facebook"));
     let started = simulator::Options {
@@ -346,6 +346,8 @@ async fn start_simulator(options: &Options, api_url: &str) -> Result<Simulator, 
         webhook_url,
         deauthorize_url: Some(format!("{api_url}/webhooks/facebook/deauthorize")),
         data_deletion_url: Some(format!("{api_url}/webhooks/facebook/data-deletion")),
+        // Uploads are fetched from the local S3.
+        files_url: Some(format!("{}/", emulators.endpoint_url())),
         ..options.simulator.clone()
     };
     Simulator::start(started).await.map_err(|error| match error {

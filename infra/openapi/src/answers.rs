@@ -140,6 +140,8 @@ fn refused(code: Code, detail: &str) -> Problem {
         | Code::PlatformUnknown
         | Code::PostUnknown
         | Code::ConnectionUnknown
+        | Code::MediaUnknown
+        | Code::UploadTooLarge
         | Code::IdempotencyMismatch
         | Code::PostNotCancellable
         | Code::PostNotEditable

@@ -34,6 +34,43 @@ pub(crate) fn new_posts() -> [(&'static str, Value); 3] {
     ]
 }
 
+/// The file of the story.
+pub(crate) const MEDIA: &str = "med_01a1fd7f3c2071b0800002c4f0a9be16";
+
+pub(crate) fn new_media() -> [(&'static str, Value); 1] {
+    [("a photo", json!({"content_type": "image/jpeg", "size": 734_003, "file_name": "menu.jpg"}))]
+}
+
+fn media(state: &str, field: &str, value: &Value) -> Value {
+    json!({
+        "id": MEDIA,
+        "media": format!("media:{MEDIA}"),
+        "state": state,
+        "content_type": "image/jpeg",
+        "size": 734_003,
+        "file_name": "menu.jpg",
+        "created_at": "2026-12-20T09:00:00Z",
+        "usable_until": "2026-12-27T09:00:00Z",
+        field: value,
+    })
+}
+
+pub(crate) fn awaited() -> Value {
+    let upload = json!({
+        "url": format!(
+            "https://uploads.s3.us-east-1.amazonaws.com/ten_01a1630da4e8700280000008c61d2c8e/{MEDIA}?X-Amz-Algorithm=…"
+        ),
+        "method": "PUT",
+        "headers": {"content-length": "734003", "content-type": "image/jpeg", "if-none-match": "*"},
+        "expires_at": "2026-12-20T10:00:00Z",
+    });
+    media("awaiting_upload", "upload", &upload)
+}
+
+pub(crate) fn uploaded() -> Value {
+    media("ready", "facts", &json!({"content_type": "image/jpeg", "bytes": 734_003, "width": 1080, "height": 1350}))
+}
+
 pub(crate) fn changes() -> [(&'static str, Value); 3] {
     [
         ("another time", json!({"schedule": {"local": "2026-12-24T20:00:00", "zone": "Europe/Berlin"}})),

@@ -78,6 +78,7 @@ pub fn yaml() -> Result<String, serde_norway::Error> {
 fn tags() -> Vec<utoipa::openapi::Tag> {
     [
         ("posts", "Publish, watch and call off."),
+        ("media", "Files for posts."),
         ("connections", "The accounts that posts go to."),
         ("dead letters", "What failed for good."),
         ("health", "Whether postd is well; no key needed."),

@@ -8,6 +8,7 @@ use serde_json::Value;
 use shared::{
     connect::NewSession,
     http::routes::{self, Access, ROUTES},
+    media::NewMedia,
     problem::Code,
     publish::{BulkPosts, NewPost, PostChanges},
     read::Resolution,
@@ -244,12 +245,16 @@ fn examples_of_bodies_can_be_sent() {
                     serde_json::from_value::<NewRedrive>(value)
                         .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
                 }
+                "POST /v1/media" => {
+                    serde_json::from_value::<NewMedia>(value)
+                        .unwrap_or_else(|error| panic!("{route}, {name}: {error}"));
+                }
                 other => panic!("an example of a body for {other}"),
             }
             sent += 1;
         }
     }
-    assert_eq!(sent, 18);
+    assert_eq!(sent, 19);
 }
 
 #[test]

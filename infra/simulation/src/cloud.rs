@@ -11,6 +11,7 @@ use shared::{
     apps::{Apps, SigningKeys},
     aws::{self, Clients},
     aws_clock::AwsClock,
+    bucket::Bucket,
     clock::Clock,
     config,
     connector::{
@@ -20,6 +21,7 @@ use shared::{
     connectors::Connectors,
     consume::{Consumer, Pace},
     dispatch::Dispatcher,
+    media::Library,
     platform::Platform,
     publish::Publisher,
     queue::{DeadLetters, Queue},
@@ -190,6 +192,11 @@ impl Parts {
         }
     }
 
+    /// No post of a simulation names an upload: nobody is asked there.
+    fn bucket(&self) -> Bucket {
+        self.clients.bucket("uploads", self.clock.clone())
+    }
+
     /// `functions/publish`.
     #[must_use]
     pub fn publisher(&self) -> Publisher {
@@ -197,6 +204,7 @@ impl Parts {
             store: self.store(),
             queue: self.queue(),
             connectors: self.cloud.connectors.clone(),
+            media: Library { store: self.store(), bucket: self.bucket(), clock: self.clock.clone(), days: 7 },
             duplicate_window: None,
             clock: self.clock.clone(),
         }
@@ -226,6 +234,7 @@ impl Parts {
             vault: self.vault(),
             apps: self.apps(),
             connectors: self.cloud.connectors.clone(),
+            bucket: self.bucket(),
             transport: Arc::new(self.carriage()),
             pace: Pace::default(),
             clock: self.clock.clone(),

@@ -26,6 +26,7 @@ mod sample;
 mod server;
 mod signature;
 mod stage;
+mod store;
 mod tap;
 pub mod tiktok;
 pub mod tokens;

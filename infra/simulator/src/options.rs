@@ -17,6 +17,8 @@ pub struct Options {
     pub deauthorize_url: Option<String>,
     /// Where a `signed_request` goes when a person wants what we hold of them to be deleted.
     pub data_deletion_url: Option<String>,
+    /// What the addresses of files begin with that stand in for the store of uploads, on this machine: over http, and fetched.
+    pub files_url: Option<String>,
     /// The time.
     pub clock: Clock,
     /// Refuse parameters that the published contract does not list.
@@ -37,6 +39,7 @@ impl Default for Options {
             webhook_url: None,
             deauthorize_url: None,
             data_deletion_url: None,
+            files_url: None,
             clock: Clock::System,
             strict: true,
             require_proof: false,

@@ -15,6 +15,7 @@ mod compliance;
 pub mod driver;
 mod error;
 pub mod facebook;
+mod files;
 pub mod gbp;
 pub mod instagram;
 pub mod linkedin;

@@ -20,6 +20,7 @@ pub const LARGEST_PIECE: u64 = 64 * 1024 * 1024;
 pub struct Source {
     url: Url,
     kind: MediaKind,
+    is_upload: bool,
 }
 
 impl Source {
@@ -33,6 +34,12 @@ impl Source {
     #[must_use]
     pub fn kind(&self) -> MediaKind {
         self.kind
+    }
+
+    /// Whether it is in our own bucket, at an address that we signed ourselves: no word of a caller makes it so.
+    #[must_use]
+    pub fn is_upload(&self) -> bool {
+        self.is_upload
     }
 
     /// Whether a media type may be that of such a file. A store that knows no types says `application/octet-stream`.
@@ -63,7 +70,7 @@ impl Prepared {
     /// There is none.
     pub fn media(&self, index: usize) -> Result<Source, ConnectorError> {
         let media = self.content.media.get(index).ok_or(NO_FILE)?;
-        Ok(Source { url: media.url.clone(), kind: media.kind })
+        Ok(Source { url: media.address().clone(), kind: media.kind, is_upload: media.known.address.is_some() })
     }
 
     /// The thumbnail of a file of the post.
@@ -71,8 +78,9 @@ impl Prepared {
     /// # Errors
     /// There is none.
     pub fn thumbnail(&self, index: usize) -> Result<Source, ConnectorError> {
-        let url = self.content.media.get(index).and_then(|media| media.thumbnail.clone()).ok_or(NO_FILE)?;
-        Ok(Source { url, kind: MediaKind::Image })
+        let media = self.content.media.get(index).ok_or(NO_FILE)?;
+        let url = media.thumbnail_address().ok_or(NO_FILE)?.clone();
+        Ok(Source { url, kind: MediaKind::Image, is_upload: media.known.thumbnail.is_some() })
     }
 }
 
@@ -250,6 +258,9 @@ pub enum SourceProblem {
     /// It is larger than one call may carry.
     #[error("the file is too large")]
     TooLarge,
+    /// It was uploaded to us, and is not there any more.
+    #[error("the upload is gone")]
+    UploadGone,
     /// Files are not fetched here.
     #[error("files are not fetched here")]
     Unsupported,
@@ -280,6 +291,10 @@ impl SourceProblem {
             }
             Self::WrongType => ("media.wrong_type", Act::Caller, "The file is not of the kind that the post says."),
             Self::TooLarge => ("media.too_large", Act::Caller, "The file is too large."),
+            Self::UploadGone => {
+                let text = "The uploaded file is not there any more: upload it again, and publish anew.";
+                ("media.upload_gone", Act::Caller, text)
+            }
             Self::Unsupported => ("media.unsupported", Act::Operator, "This installation does not fetch files."),
         };
         Refusal::ours(code, act, message)
@@ -299,6 +314,7 @@ impl SourceProblem {
             | Self::Changed
             | Self::WrongType
             | Self::TooLarge
+            | Self::UploadGone
             | Self::Unsupported => false,
         }
     }

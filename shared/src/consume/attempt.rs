@@ -13,6 +13,7 @@ use crate::{
         driver::{self, Calls, Ended, FirstRecord, FirstStep, Journal},
     },
     defect::Defect,
+    media,
     queue::Delay,
     secret::{AccessToken, AppCredentials},
     store::{Claim, ClaimRequest, Settled, Store, StoreError},
@@ -21,6 +22,8 @@ use crate::{
     tenant::Tenant,
 };
 
+/// When a job comes back whose uploads could not be signed for: credentials are renewed with the sandbox.
+const UNSIGNED: SignedDuration = SignedDuration::from_mins(1);
 /// How long a target is held while its connection waits for its owner, or our app for its operator.
 pub(super) const HELD: SignedDuration = SignedDuration::from_mins(15);
 /// A job that is earlier than this is not the one that its target waits for, whatever the clocks of two machines say.
@@ -47,6 +50,13 @@ impl Consumer {
     pub(super) async fn attempt(&self, work: &Work<'_>) -> Result<Verdict, StoreError> {
         let connector = self.connectors.of(work.spec.platform);
         let prepared = work.post.prepared(work.job.target, work.spec);
+        let prepared = match media::sign(&self.bucket, work.tenant, prepared).await {
+            Ok(prepared) => prepared,
+            Err(error) => {
+                tracing::error!(%error, "an upload cannot be signed for; the job comes back");
+                return Ok(Verdict::Return(UNSIGNED));
+            }
+        };
         // Everything that can go wrong without the target is tried before it is claimed.
         let keys = self.keys(work).await;
         let plan = FirstStep::plan(connector, &prepared, &Checkpoint::default());

@@ -25,6 +25,7 @@ pub use pace::Pace;
 
 use crate::{
     apps::Apps,
+    bucket::Bucket,
     clock::Clock,
     connector::{driver::Budget, transport::Transport},
     connectors::Connectors,
@@ -63,6 +64,8 @@ pub struct Consumer {
     pub apps: Apps,
     /// The platforms.
     pub connectors: Connectors,
+    /// Where the files are that callers have uploaded.
+    pub bucket: Bucket,
     /// The way there.
     pub transport: Arc<dyn Transport>,
     /// The time.

@@ -20,7 +20,7 @@ pub enum Access {
 pub const DEFAULT: &str = "$default";
 
 /// Every route, as the template names it.
-pub const ROUTES: [(&str, Access); 23] = [
+pub const ROUTES: [(&str, Access); 25] = [
     ("POST /v1/posts", Access::Key(Scope::PostsWrite)),
     ("POST /v1/posts/bulk", Access::Key(Scope::PostsWrite)),
     // Keeps nothing, but answers what only those need to know who publish.
@@ -32,6 +32,8 @@ pub const ROUTES: [(&str, Access); 23] = [
     ("GET /v1/posts/{post}/timeline", Access::Key(Scope::PostsRead)),
     ("GET /v1/posts/{post}/analytics", Access::Key(Scope::PostsRead)),
     ("POST /v1/posts/{post}/targets/{target}/resolve", Access::Key(Scope::PostsWrite)),
+    ("POST /v1/media", Access::Key(Scope::PostsWrite)),
+    ("GET /v1/media/{media}", Access::Key(Scope::PostsRead)),
     ("GET /v1/dead-letters", Access::Key(Scope::PostsRead)),
     ("POST /v1/dead-letters/redrive", Access::Key(Scope::PostsWrite)),
     ("POST /v1/connect/sessions", Access::Key(Scope::ConnectionsWrite)),

@@ -9,7 +9,7 @@ use super::*;
 const CATALOGUE: &str = include_str!("../../../docs/errors.md");
 
 /// What a code begins with. A new family is added here and to the catalogue.
-const FAMILIES: [&str; 46] = [
+const FAMILIES: [&str; 47] = [
     "app",
     "attempts",
     "body",
@@ -53,6 +53,7 @@ const FAMILIES: [&str; 46] = [
     "targets",
     "tenant",
     "url",
+    "upload",
     "vault",
     "webhook",
     "tiktok",

@@ -50,7 +50,7 @@ impl Publisher {
         let mut faults = Vec::new();
         let merged = merged(before, changes, &mut faults);
         validate::size(&merged)?;
-        let checked = validate::check(&self.store, &self.connectors, caller.tenant, &merged, now).await?;
+        let checked = self.check(caller.tenant, &merged, now).await?;
         let validated = match checked {
             Ok(validated) => Some(validated),
             Err(found) => {

@@ -23,6 +23,7 @@ use crate::{
     defect::Defect,
     http::{Caller, Request, Response},
     ids::PostId,
+    media::Library,
     post::{Planned, Post, default_not_after},
     problem::{Code, Fault, Problem},
     queue::{Delay, Job, Queue, QueueError},
@@ -48,6 +49,8 @@ pub struct Publisher {
     pub queue: Queue,
     /// Whose rules posts must keep.
     pub connectors: Connectors,
+    /// Where the files are that callers upload for them.
+    pub media: Library,
     /// The time.
     pub clock: Arc<dyn Clock>,
     /// How far apart two posts with the same content must lie at one destination; `None`: anything goes.
@@ -74,6 +77,8 @@ impl Publisher {
             "POST /v1/posts" => self.create(&request).await,
             "PATCH /v1/posts/{post}" => self.edit(&request).await,
             "POST /v1/posts/validate" => self.validate(&request).await,
+            "POST /v1/media" => Box::pin(self.media.create(&request)).await,
+            "GET /v1/media/{media}" => Box::pin(self.media.show(&request)).await,
             _ => Err(Problem::new(Code::RouteUnknown, "This function does not know the route.")),
         }
     }
@@ -90,7 +95,7 @@ impl Publisher {
             Some(key) if !Defect::IgnoresIdempotencyKeys.is_present() => post_id(&caller, &request.route, key),
             Some(_) | None => PostId::new(),
         };
-        let validated = match validate::check(&self.store, &self.connectors, caller.tenant, &wanted, now).await? {
+        let validated = match self.check(caller.tenant, &wanted, now).await? {
             Ok(validated) => validated,
             Err(faults) => {
                 let problem = Problem::invalid(faults);
@@ -169,7 +174,7 @@ impl Publisher {
         request.only_queries(&[])?;
         let wanted: NewPost = request.json()?;
         validate::size(&wanted)?;
-        let outcome = validate::check(&self.store, &self.connectors, caller.tenant, &wanted, self.now()).await?;
+        let outcome = self.check(caller.tenant, &wanted, self.now()).await?;
         let findings: Vec<Fault> = outcome.err().unwrap_or_default();
         Ok(Response::json(200, &Findings { valid: findings.is_empty(), findings }))
     }

@@ -4,12 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
 
-use super::{NewPost, NewTarget, unavailable};
+use super::{NewPost, NewTarget, Publisher, unavailable};
 use crate::{
     connectors::Connectors,
     content::Content,
     http::MAX_BODY,
     ids::ConnectionId,
+    media::Uploads,
     post::{MAX_TARGETS, Planned, TargetSpec},
     problem::{Code, Fault, Problem},
     schedule::{self, Schedule},
@@ -29,17 +30,35 @@ pub(super) struct Validated {
 /// The connections that targets name, as far as they exist.
 pub(super) type Connections = BTreeMap<ConnectionId, Connection>;
 
-/// Checks a post; the inner error holds everything that is wrong with it.
-pub(super) async fn check(
-    store: &Store,
-    connectors: &Connectors,
-    tenant: Tenant,
-    wanted: &NewPost,
-    now: Timestamp,
-) -> Result<Result<Validated, Vec<Fault>>, Problem> {
+/// What a post is checked against.
+pub(super) struct Known<'a> {
+    pub(super) connections: &'a Connections,
+    pub(super) uploads: &'a Uploads,
+    pub(super) connectors: &'a Connectors,
+}
+
+impl Publisher {
+    /// Checks a post; the inner error holds everything that is wrong with it.
+    pub(super) async fn check(
+        &self,
+        tenant: Tenant,
+        wanted: &NewPost,
+        now: Timestamp,
+    ) -> Result<Result<Validated, Vec<Fault>>, Problem> {
+        let named = if has_a_count_that_is_allowed(wanted) { wanted.targets.as_slice() } else { &[] };
+        let connections = connections(&self.store, tenant, named.iter().map(|target| target.connection).collect());
+        let connections = connections.await?;
+        let uploads = self.media.find(tenant, contents(wanted), now).await?;
+        let known = Known { connections: &connections, uploads: &uploads, connectors: &self.connectors };
+        Ok(check_against(&known, wanted, now))
+    }
+}
+
+/// Everything that a post says; nothing if it is refused for its number of targets.
+pub(super) fn contents(wanted: &NewPost) -> impl Iterator<Item = &Content> {
     let named = if has_a_count_that_is_allowed(wanted) { wanted.targets.as_slice() } else { &[] };
-    let connections = connections(store, tenant, named.iter().map(|target| target.connection).collect()).await?;
-    Ok(check_against(&connections, connectors, wanted, now))
+    let base = (!named.is_empty()).then_some(&wanted.content);
+    base.into_iter().chain(named.iter().filter_map(|target| target.content.as_ref()))
 }
 
 /// Refuses a post that is larger than one may be, as it would be written alone: in bulk its text is not counted by itself,
@@ -71,13 +90,8 @@ pub(super) fn has_a_count_that_is_allowed(wanted: &NewPost) -> bool {
     (1..=MAX_TARGETS).contains(&wanted.targets.len())
 }
 
-/// Checks a post for which the connections were read; the error holds everything that is wrong with it.
-pub(super) fn check_against(
-    connections: &Connections,
-    connectors: &Connectors,
-    wanted: &NewPost,
-    now: Timestamp,
-) -> Result<Validated, Vec<Fault>> {
+/// Checks a post for which everything was read; the error holds everything that is wrong with it.
+pub(super) fn check_against(known: &Known<'_>, wanted: &NewPost, now: Timestamp) -> Result<Validated, Vec<Fault>> {
     let mut faults = Vec::new();
     let planned = schedule(wanted.schedule.as_ref(), now, &mut faults);
     let not_after =
@@ -90,13 +104,14 @@ pub(super) fn check_against(
     let mut seen = BTreeSet::new();
     for (index, target) in wanted.targets.iter().enumerate() {
         let before = faults.len();
-        let spec = one_target(index, target, connections, &mut faults);
+        let spec = one_target(index, target, known.connections, &mut faults);
         let Some(spec) = spec else { continue };
         if !seen.insert((spec.connection, spec.destination.clone())) {
             let text = "Another target of this post goes to the same destination.";
             faults.push(Fault::new(format!("/targets/{index}"), "target.repeated", text));
         }
-        content_rules(connectors, wanted, index, &spec, &mut faults);
+        let goes_out = planned.as_ref().map_or(now, |planned| planned.at);
+        content_rules(known, wanted, (index, &spec), (goes_out, now), &mut faults);
         if faults.len() == before {
             targets.push(spec);
         }
@@ -196,12 +211,21 @@ fn choose<'a>(
     }
 }
 
-fn content_rules(connectors: &Connectors, wanted: &NewPost, index: usize, spec: &TargetSpec, faults: &mut Vec<Fault>) {
+fn content_rules(
+    known: &Known<'_>,
+    wanted: &NewPost,
+    (index, spec): (usize, &TargetSpec),
+    (goes_out, now): (Timestamp, Timestamp),
+    faults: &mut Vec<Fault>,
+) {
     let (base, content) = match &spec.content {
         Some(own) => (format!("/targets/{index}/content"), own),
         None => ("/content".to_owned(), &wanted.content),
     };
-    for finding in connectors.preflight(spec.platform, content, spec.options.as_ref()) {
+    let of_uploads = known.uploads.faults(content, goes_out, now).into_iter();
+    faults.extend(of_uploads.map(|fault| Fault { pointer: format!("{base}{}", fault.pointer), ..fault }));
+    let content = known.uploads.with_facts(content);
+    for finding in known.connectors.preflight(spec.platform, &content, spec.options.as_ref()) {
         let of_options = finding.pointer.split('/').nth(1) == Some("options");
         let base = if of_options { format!("/targets/{index}") } else { base.clone() };
         faults.push(Fault::new(format!("{base}{}", finding.pointer), finding.rule, finding.message));

@@ -180,6 +180,14 @@ impl Fetcher {
         self.request(encode(call).ok_or(FetchError::Malformed)?).await
     }
 
+    /// The same for an address that we have signed ourselves, in our own bucket: where it leads was never a caller's to say.
+    ///
+    /// # Errors
+    /// It was not made, or its answer leads elsewhere.
+    pub(crate) async fn open_own(&self, call: Call) -> Result<http::Response<Incoming>, FetchError> {
+        self.request(encode(call).ok_or(FetchError::Malformed)?).await
+    }
+
     async fn request(&self, request: http::Request<Full<Bytes>>) -> Result<http::Response<Incoming>, FetchError> {
         let response = self.client.request(request).await.map_err(|error| match refusal(&error) {
             Some(refused) => FetchError::Refused(refused),

@@ -3,7 +3,7 @@
 use jiff::{Timestamp, ToSpan, civil::Date, tz::TimeZone};
 
 use crate::{
-    ids::{ConnectionId, DeletionCode, KeyId, PostId, TargetId},
+    ids::{ConnectionId, DeletionCode, KeyId, MediaId, PostId, TargetId},
     platform::Platform,
     tenant::Tenant,
 };
@@ -21,6 +21,7 @@ pub(super) const POST: &str = "POST";
 /// A post as it was accepted, once it has been edited.
 pub(super) const ACCEPTED: &str = "ACCEPTED";
 pub(super) const EDIT_PREFIX: &str = "EDIT#";
+pub(super) const MEDIA: &str = "MEDIA";
 pub(super) const SAID: &str = "SAID";
 pub(super) const SESSION: &str = "SESSION";
 pub(super) const STATUS: &str = "STATUS";
@@ -43,6 +44,11 @@ pub(super) fn connection(id: ConnectionId) -> String {
 
 pub(super) fn post(tenant: Tenant, post: PostId) -> String {
     format!("T#{}#POST#{post}", tenant.id())
+}
+
+/// An upload has a partition of its own: many at once do not meet in their tenant's.
+pub(super) fn media(tenant: Tenant, media: MediaId) -> String {
+    format!("T#{}#MEDIA#{media}", tenant.id())
 }
 
 /// The partition of all targets of posts that a tenant created on one day (UTC).

@@ -27,6 +27,7 @@ mod held;
 mod hooks;
 mod keys;
 mod logins;
+mod media;
 mod posts;
 mod rates;
 mod refreshes;
@@ -51,6 +52,7 @@ pub use edits::{Edited, PostEdit};
 pub use erasure::Erased;
 pub use hooks::{HookEvent, Receipt, Withdrawal, WithdrawalKind};
 pub use logins::{Connected, Login};
+pub use media::{Probed, Upload};
 pub use posts::{Page, PostSummary, Reservation};
 pub use refreshes::{Lease, Release, RenewalTimes, Renewed, Resting, Sent, Standing};
 pub use reviews::{Review, Reviewed};
@@ -122,6 +124,18 @@ impl Store {
     async fn put(&self, operation: &'static str, row: Item) -> Result<(), StoreError> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
         put.send().await.map(|_| ()).map_err(unavailable(operation))
+    }
+
+    /// Writes a row in place of the one that stands there; nothing if none does.
+    async fn put_over(&self, operation: &'static str, row: Item) -> Result<(), StoreError> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(row));
+        match put.condition_expression("attribute_exists(pk)").send().await {
+            Ok(_) => Ok(()),
+            Err(error) => match error.as_service_error() {
+                Some(PutItemError::ConditionalCheckFailedException(_)) => Ok(()),
+                _ => Err(unavailable(operation)(error)),
+            },
+        }
     }
 
     /// Writes a row where there is none; the row that stands there, if one does.

@@ -32,6 +32,7 @@ mod locations;
 mod logins;
 mod lost;
 mod mailchimp;
+mod media;
 mod offboarding;
 mod options;
 mod orders;

@@ -14,6 +14,7 @@ use shared::{
     apps::{Apps, SigningKeys},
     authorize::{self, Authorizer, NewKey},
     aws::Clients,
+    bucket::Bucket,
     clock::{Clock, ManualClock},
     config,
     connect::{ConnectFlow, ReturnUrls},
@@ -27,6 +28,7 @@ use shared::{
     dispatch::Dispatcher,
     health::HealthCheck,
     http::{Caller, Request, Response},
+    media::Library,
     offboarding::{self, Offboarding},
     platform::Platform,
     problem::{Code, Problem},
@@ -49,6 +51,11 @@ const TIME_LEFT: Duration = Duration::from_secs(30);
 const VISIBILITY: i32 = 180;
 /// Where tenants' own apps are kept.
 pub(crate) const TENANT_APPS: &str = "postd/test/tenants";
+
+/// Where callers upload their files.
+pub(crate) const BUCKET: &str = "media";
+/// For how many days posts may use a file.
+pub(crate) const MEDIA_DAYS: u16 = 7;
 
 pub(crate) struct World {
     pub(crate) emulators: Emulators,
@@ -98,13 +105,16 @@ impl World {
         let start: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
         let clock = ManualClock::at(start);
         let simulator_clock = simulator::ManualClock::new(start);
+        let emulators = Emulators::start(emulators::Options::default()).await.unwrap();
+        let s3_clock = clock.clone();
+        emulators.keep_time_of_s3(Box::new(move || u64::try_from(s3_clock.now().as_millisecond()).unwrap()));
         let simulator = Simulator::start(simulator::Options {
             clock: simulator::Clock::Manual(simulator_clock.clone()),
+            files_url: Some(format!("{}/{BUCKET}/", emulators.endpoint_url())),
             ..simulator::Options::default()
         })
         .await
         .unwrap();
-        let emulators = Emulators::start(emulators::Options::default()).await.unwrap();
         let clients = Clients::at(&emulators.endpoint_url()).await;
         let resources = Resources::create(&emulators).await;
 
@@ -575,9 +585,18 @@ impl Parts {
             store: self.store(),
             queue: self.queue(),
             connectors: self.connectors.clone(),
+            media: self.library(),
             clock: self.clock.clone(),
             duplicate_window: None,
         }
+    }
+
+    fn bucket(&self) -> Bucket {
+        self.clients.bucket(BUCKET, self.clock.clone())
+    }
+
+    fn library(&self) -> Library {
+        Library { store: self.store(), bucket: self.bucket(), clock: self.clock.clone(), days: MEDIA_DAYS }
     }
 
     fn reader(&self) -> Reader {
@@ -612,6 +631,7 @@ impl Parts {
             vault: self.vault(),
             apps: self.apps(),
             connectors: self.connectors.clone(),
+            bucket: self.bucket(),
             transport: self.transport.clone(),
             clock: self.clock.clone(),
             metrics: self.metrics(Function::Consumer),
@@ -710,6 +730,8 @@ impl Resources {
             .with_index("attention", "attention_group", "attention_at", Projection::All)
             .with_time_to_live("expires_at");
         emulators.create_table(&state).unwrap();
+        let expires_after_days = Some(u32::from(MEDIA_DAYS));
+        emulators.create_bucket(&emulators::Bucket { name: BUCKET.into(), expires_after_days });
         emulators.create_table(&Table::new("Vault", "pk").with_sort_key("sk")).unwrap();
         let dead = QueueDescription::new("publish-dead").with_attribute("MessageRetentionPeriod", "1209600");
         let dead = emulators.create_queue(&dead).await.unwrap();

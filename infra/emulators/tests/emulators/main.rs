@@ -3,6 +3,7 @@
 
 mod dynamodb;
 mod queues;
+mod s3;
 mod secrets;
 mod server;
 

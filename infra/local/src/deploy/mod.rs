@@ -1,4 +1,4 @@
-//! From the template to what runs: creates tables, queues, keys and secrets in the emulators, each after what it refers to,
+//! From the template to what runs: creates tables, queues, keys, secrets and buckets in the emulators, each after what it refers to,
 //! and describes the functions and what triggers them.
 
 mod functions;
@@ -26,14 +26,17 @@ const QUEUE: &str = "AWS::SQS::Queue";
 const KEY: &str = "AWS::KMS::Key";
 const ALIAS: &str = "AWS::KMS::Alias";
 const SECRET: &str = "AWS::SecretsManager::Secret";
+const BUCKET: &str = "AWS::S3::Bucket";
 
 /// Resources that matter to AWS and change nothing here.
-const NO_EFFECT: [&str; 8] = [
+const NO_EFFECT: [&str; 9] = [
     "AWS::CloudWatch::Alarm",
     "AWS::CloudWatch::CompositeAlarm",
     "AWS::CloudWatch::Dashboard",
     "AWS::Logs::LogGroup",
     "AWS::Logs::MetricFilter",
+    // It refuses what does not come over TLS; this cloud has none.
+    "AWS::S3::BucketPolicy",
     "AWS::SNS::Topic",
     "AWS::SNS::TopicPolicy",
     "AWS::SQS::QueuePolicy",
@@ -105,7 +108,7 @@ async fn create_all(wanted: &[&Resource], scope: &mut Scope<'_>, emulators: &Emu
     let mut pending: Vec<&Resource> = wanted
         .iter()
         .copied()
-        .filter(|resource| matches!(resource.kind.as_str(), TABLE | QUEUE | KEY | ALIAS | SECRET))
+        .filter(|resource| matches!(resource.kind.as_str(), TABLE | QUEUE | KEY | ALIAS | SECRET | BUCKET))
         .collect();
     while !pending.is_empty() {
         let (before, mut postponed, mut last) = (pending.len(), Vec::new(), None);
@@ -139,7 +142,7 @@ fn known_in_advance(resource: &Resource) -> Result<Option<Attributes>, Error> {
             Ok(Some(Attributes { reference: name, attributes: BTreeMap::from([("Arn", arn)]) }))
         }
         HTTP_API => Ok(Some(Attributes { reference: "local".to_owned(), attributes: BTreeMap::new() })),
-        TABLE | QUEUE | KEY | ALIAS | SECRET | MAPPING => Ok(None),
+        TABLE | QUEUE | KEY | ALIAS | SECRET | BUCKET | MAPPING => Ok(None),
         kind if NO_EFFECT.contains(&kind) => {
             let arn = format!("arn:aws:local:{REGION}:{ACCOUNT}:{id}");
             Ok(Some(Attributes { reference: id.clone(), attributes: BTreeMap::from([("Arn", arn)]) }))

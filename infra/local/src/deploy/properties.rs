@@ -200,6 +200,48 @@ pub(crate) struct GenerateSecretString {
 
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Bucket {
+    pub(crate) bucket_name: Option<String>,
+    pub(crate) lifecycle_configuration: Option<Lifecycle>,
+    #[serde(rename = "BucketEncryption")]
+    _encryption: NoEffect,
+    /// Nothing here is public, and nobody else's account writes.
+    #[serde(rename = "OwnershipControls")]
+    _ownership: NoEffect,
+    #[serde(rename = "PublicAccessBlockConfiguration")]
+    _public_access: NoEffect,
+    #[serde(rename = "Tags")]
+    _tags: NoEffect,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct Lifecycle {
+    pub(crate) rules: Vec<LifecycleRule>,
+}
+
+/// A rule for all objects of a bucket: one for some of them would have a property that is not known here.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
+pub(crate) struct LifecycleRule {
+    pub(crate) status: LifecycleStatus,
+    #[serde(default, deserialize_with = "number")]
+    pub(crate) expiration_in_days: Option<u32>,
+    #[serde(rename = "Id")]
+    _id: NoEffect,
+    /// There are no uploads in parts.
+    #[serde(rename = "AbortIncompleteMultipartUpload")]
+    _multipart: NoEffect,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+pub(crate) enum LifecycleStatus {
+    Enabled,
+    Disabled,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase", deny_unknown_fields)]
 pub(crate) struct Function {
     pub(crate) code_uri: String,
     #[serde(default, deserialize_with = "number")]

@@ -1,4 +1,4 @@
-//! Tables, queues, keys and secrets, as the template describes them.
+//! Tables, queues, keys, secrets and buckets, as the template describes them.
 
 use std::collections::BTreeMap;
 
@@ -6,8 +6,8 @@ use data_encoding::BASE32_NOPAD;
 use emulators::{Emulators, Redrive};
 use uuid::Uuid;
 
-use super::properties::{Alias, GenerateSecretString, Key, KeyElement, Queue, Secret, Table};
-use super::{ALIAS, DeployError, KEY, QUEUE, SECRET, properties};
+use super::properties::{Alias, Bucket, GenerateSecretString, Key, KeyElement, LifecycleStatus, Queue, Secret, Table};
+use super::{ALIAS, BUCKET, DeployError, KEY, QUEUE, SECRET, properties};
 use crate::template::{Attributes, Error, Resource, STACK, Scope};
 
 pub(super) async fn create(
@@ -45,6 +45,12 @@ pub(super) async fn create(
                 None => emulators.create_secret(&name, &secret_value(id, &secret)?).await.map_err(refused)?,
             };
             Ok(Attributes { reference: arn.clone(), attributes: BTreeMap::from([("Id", arn)]) })
+        }
+        BUCKET => {
+            let bucket = bucket(id, &properties(resource, scope)?);
+            emulators.create_bucket(&bucket);
+            let arn = format!("arn:aws:s3:::{}", bucket.name);
+            Ok(Attributes { reference: bucket.name, attributes: BTreeMap::from([("Arn", arn)]) })
         }
         _ => {
             let table = table(id, properties(resource, scope)?)?;
@@ -120,6 +126,16 @@ fn queue(id: &str, queue: &Queue) -> emulators::Queue {
     });
     let name = queue.queue_name.clone().unwrap_or_else(|| format!("{STACK}-{id}"));
     emulators::Queue { name, redrive, attributes }
+}
+
+fn bucket(id: &str, bucket: &Bucket) -> emulators::Bucket {
+    let rules = bucket.lifecycle_configuration.iter().flat_map(|lifecycle| &lifecycle.rules);
+    let enabled = rules.filter(|rule| rule.status == LifecycleStatus::Enabled);
+    emulators::Bucket {
+        // S3 knows no capitals.
+        name: bucket.bucket_name.clone().unwrap_or_else(|| format!("{STACK}-{id}").to_lowercase()),
+        expires_after_days: enabled.filter_map(|rule| rule.expiration_in_days).min(),
+    }
 }
 
 /// The text a new secret starts with.

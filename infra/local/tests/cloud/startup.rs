@@ -23,8 +23,12 @@ async fn what_is_not_understood_is_named() {
     };
     let cases = [
         (
-            "Resources: { Bucket: { Type: AWS::S3::Bucket } }".to_owned(),
-            "Bucket: the local cloud does not know the resource type AWS::S3::Bucket",
+            "Resources: { Stream: { Type: AWS::Kinesis::Stream } }".to_owned(),
+            "Stream: the local cloud does not know the resource type AWS::Kinesis::Stream",
+        ),
+        (
+            "Resources: { Bucket: { Type: AWS::S3::Bucket, Properties: { VersioningConfiguration: {} } } }".to_owned(),
+            "Bucket: the local cloud does not know the property VersioningConfiguration of AWS::S3::Bucket",
         ),
         (queue("FifoQueue: true"), "Jobs: the local cloud does not know the property FifoQueue of AWS::SQS::Queue"),
         (queue("VisibilityTimeout: soon"), "Jobs: \"soon\" is not a number"),

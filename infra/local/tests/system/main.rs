@@ -12,6 +12,7 @@ mod events;
 mod http;
 mod large_video;
 mod limits;
+mod media;
 mod media_server;
 mod oauth;
 mod offboarding;

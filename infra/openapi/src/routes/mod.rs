@@ -15,6 +15,7 @@ mod browsers;
 mod connections;
 mod dead_letters;
 mod health;
+mod media;
 mod platforms;
 mod posts;
 
@@ -57,6 +58,7 @@ const NO_PLATFORM: Refusal = (Code::PlatformUnknown, "The `platform` in the path
 pub(crate) fn all() -> Vec<Route> {
     [
         posts::routes(),
+        media::routes(),
         dead_letters::routes(),
         connections::routes(),
         browsers::routes(),
@@ -72,6 +74,7 @@ pub(crate) fn all() -> Vec<Route> {
 pub(crate) fn schemas(schemas: &mut Vec<(String, RefOr<Schema>)>) {
     add::<Problem>(schemas);
     posts::schemas(schemas);
+    media::schemas(schemas);
     dead_letters::schemas(schemas);
     connections::schemas(schemas);
     health::schemas(schemas);

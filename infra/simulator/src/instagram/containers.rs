@@ -4,6 +4,7 @@ use super::access::Wish;
 use super::error::GraphError;
 use super::world::{Account, Container, Form, Holder, Media, World};
 use crate::call::Call;
+use crate::store;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use url::Url;
@@ -62,11 +63,11 @@ impl World {
         let (files, is_video) = match (form, image, video) {
             (Form::Carousel, None, None) => (self.read_children(account, call, now)?, false),
             (Form::Image | Form::Story, Some(image), None) => {
-                check_image(&image)?;
+                self.check_image(&image)?;
                 (vec![image], false)
             }
             (Form::Video | Form::Reel | Form::Story, None, Some(video)) => {
-                check_address(&video)?;
+                self.check_address(&video)?;
                 (vec![video], true)
             }
             (_, _, _) => return Err(GraphError::parameter("Exactly one of image_url and video_url is needed here")),
@@ -253,7 +254,19 @@ fn check_decorations(call: &Call, form: Form, is_child: bool) -> Result<(), Grap
     Ok(())
 }
 
-/// Only public https addresses are fetched; what stands there is judged by the address.
+impl World {
+    /// Only public https addresses are fetched, and what stands there is judged by the address; and those of the store of
+    /// uploads, which gave everything out a moment ago.
+    fn check_address(&self, address: &str) -> Result<(), GraphError> {
+        if store::holds(self.files_url.as_deref(), address) { Ok(()) } else { check_address(address) }
+    }
+
+    fn check_image(&self, address: &str) -> Result<(), GraphError> {
+        self.check_address(address)?;
+        check_image(address)
+    }
+}
+
 fn check_address(address: &str) -> Result<(), GraphError> {
     let url = Url::parse(address).ok().filter(|url| url.scheme() == "https" && address.is_ascii());
     let is_public = url.as_ref().and_then(Url::host_str).is_some_and(|host| !host.ends_with(".invalid"));
@@ -261,7 +274,6 @@ fn check_address(address: &str) -> Result<(), GraphError> {
 }
 
 fn check_image(address: &str) -> Result<(), GraphError> {
-    check_address(address)?;
     let path = address.to_ascii_lowercase();
     if [".png", ".gif", ".webp", ".bmp"].iter().any(|ending| path.ends_with(ending)) {
         return Err(GraphError::media(36_001, 2_207_005));

@@ -47,6 +47,11 @@ impl Instagram {
         self.login(self.account(account), &[], scopes, if is_long { LONG_LIFE } else { SHORT_LIFE })
     }
 
+    /// What the addresses of the store of uploads begin with.
+    pub(crate) fn store(&self) -> Option<&str> {
+        self.inner.options.files_url.as_deref()
+    }
+
     fn login(&self, holder: Option<Holder>, pages: &[&str], scopes: &[&str], life: SignedDuration) -> String {
         let now = self.now();
         let Some(holder) = holder else { return String::new() };
@@ -232,6 +237,7 @@ fn fresh(options: &Options, base: &str) -> World {
         },
         base: base.to_owned(),
         ids: Ids::new(options.seed),
+        files_url: options.files_url.clone(),
         people: BTreeMap::new(),
         pages: BTreeMap::new(),
         accounts: BTreeMap::new(),

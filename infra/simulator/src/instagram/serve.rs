@@ -10,6 +10,7 @@ use crate::faults::{Fault, Scope};
 use crate::log::LoggedCall;
 use crate::reply::Reply;
 use crate::stage::{self, Acted, Stage};
+use crate::store;
 use hyper::Method;
 
 impl Instagram {
@@ -81,8 +82,11 @@ impl Stage for Instagram {
 
     async fn act(&self, call: &Call) -> Acted {
         let now = self.now();
+        let named = ["image_url", "video_url", "cover_url"].into_iter().filter_map(|name| call.params.text(name));
+        let is_there = store::gives_out(self.store(), named).await;
         let answered = match call.problem {
             Some(problem) => Answered { result: Err(GraphError::parameter(problem.to_string())), account: None },
+            None if !is_there => Answered { result: Err(GraphError::media(9004, 2_207_052)), account: None },
             None => self.world().answer(call, now),
         };
         self.reply(&answered)

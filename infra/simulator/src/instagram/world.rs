@@ -139,6 +139,8 @@ pub(crate) struct Settings {
 pub(crate) struct World {
     pub(crate) settings: Settings,
     pub(crate) base: String,
+    /// What the addresses of the store of uploads begin with.
+    pub(crate) files_url: Option<String>,
     pub(crate) ids: Ids,
     pub(crate) people: BTreeMap<&'static str, Person>,
     pub(crate) pages: BTreeMap<&'static str, Page>,

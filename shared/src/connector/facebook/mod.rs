@@ -27,6 +27,7 @@ use crate::{
 
 mod accounts;
 mod classify;
+mod files;
 mod graph;
 mod manage;
 mod oauth;

@@ -5,7 +5,7 @@ use http::Method;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{graph, video};
+use super::{files, graph, video};
 use crate::{
     connector::{
         Act, Answer, Body, Checkpoint, ConnectorError, Effect, Finding, Next, Prepared, Published, Refusal, Request,
@@ -50,7 +50,7 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options:
             }
         }
         // What postd fetches itself, the rules for every platform hold.
-        if media.url.scheme() != "https" && !video::is_sent_by_us(content, options) {
+        if !media.can_be_fetched() && !video::is_sent_by_us(content, options) {
             let message = "Facebook fetches photos and videos from public https addresses.".into();
             find("facebook.media.url_not_https", format!("/media/{index}/url"), message);
         }
@@ -60,6 +60,7 @@ pub(super) fn preflight(settings: &FacebookSettings, content: &Content, options:
         find("facebook.place.not_an_id", "/options/facebook/place".into(), message);
     }
     findings.extend(video::preflight(settings, content, options));
+    findings.extend(files::findings(content));
     findings
 }
 
@@ -128,7 +129,7 @@ pub(super) fn step(
 
 fn staging(settings: &FacebookSettings, post: &Prepared, photo: &Media) -> Request {
     let url = graph::edge(settings, &[&post.destination, "photos"]);
-    let mut fields = vec![("url".into(), photo.url.as_str().into()), ("published".into(), "false".into())];
+    let mut fields = vec![("url".into(), photo.address().as_str().into()), ("published".into(), "false".into())];
     if let Some(alt_text) = &photo.alt_text {
         fields.push(("alt_text_custom".into(), alt_text.clone()));
     }
@@ -163,7 +164,7 @@ fn with_text(settings: &FacebookSettings, post: &Prepared) -> Request {
 // Without `fields`: the answer then holds both the photo's id and the post's.
 fn with_photo(settings: &FacebookSettings, post: &Prepared, photo: &Media) -> Request {
     let url = graph::edge(settings, &[&post.destination, "photos"]);
-    let mut fields = vec![("url".into(), photo.url.as_str().into())];
+    let mut fields = vec![("url".into(), photo.address().as_str().into())];
     if let Some(text) = &post.content.text {
         fields.push(("caption".into(), text.clone()));
     }

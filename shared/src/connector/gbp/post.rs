@@ -141,7 +141,7 @@ pub(super) fn body(post: &Prepared) -> Value {
         set("offer", without_nulls(offer));
     }
     if let Some(photo) = post.content.media.first() {
-        set("media", json!([{"mediaFormat": "PHOTO", "sourceUrl": photo.url.as_str()}]));
+        set("media", json!([{"mediaFormat": "PHOTO", "sourceUrl": photo.address().as_str()}]));
     }
     Value::Object(body)
 }

@@ -4,13 +4,17 @@ use url::Url;
 
 use super::post::{self, Topic};
 use crate::{
-    connector::{Finding, settings::GbpSettings},
+    connector::{Finding, files::Limits, settings::GbpSettings},
     content::{Content, Media, MediaKind},
     options::{GbpAction, GbpOptions, Options},
 };
 
 /// File names that end so are pictures, and none that Google takes for posts.
 const OTHER_FORMATS: [&str; 9] = ["webp", "gif", "svg", "avif", "heic", "heif", "bmp", "tif", "tiff"];
+
+/// What Google takes of a photo whose facts are known; what is said of its size elsewhere is not confirmed.
+const PHOTO: Limits =
+    Limits { types: Some((&["image/jpeg", "image/png"], "gbp.media.format")), ..Limits::of("Google") };
 
 struct Findings(Vec<Finding>);
 
@@ -68,9 +72,12 @@ fn media(settings: &GbpSettings, content: &Content, findings: &mut Findings) {
                 findings.add("gbp.media.document_unsupported", kind, "Google takes no documents in posts.");
             }
         }
-        if media.url.scheme() != "https" {
+        if !media.can_be_fetched() {
             let message = "Google fetches photos from public https addresses.";
             findings.add("gbp.media.url_not_https", url.clone(), message);
+        }
+        if let (MediaKind::Image, Some(facts)) = (media.kind, &media.known.facts) {
+            findings.0.extend(PHOTO.check(facts, &url));
         }
         if is_other_format(media) {
             findings.add("gbp.media.format", url, "Google takes JPEG and PNG.");

@@ -28,6 +28,7 @@ mod accounts;
 mod analytics;
 mod caption;
 mod classify;
+mod files;
 mod graph;
 mod manage;
 mod oauth;

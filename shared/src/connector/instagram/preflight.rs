@@ -2,7 +2,7 @@
 
 use super::{
     caption::marked,
-    graph,
+    files, graph,
     plan::{self, Form},
 };
 use crate::{
@@ -38,6 +38,7 @@ pub(super) fn preflight(settings: &InstagramSettings, content: &Content, options
     count(settings, content, form, &mut findings);
     for (index, media) in content.media.iter().enumerate() {
         file(settings, (index, media), form, &mut findings);
+        findings.0.extend(files::findings(index, media, form));
     }
     if let Some(options) = options {
         named(settings, options, form, &mut findings);
@@ -100,7 +101,7 @@ fn file(settings: &InstagramSettings, (index, media): (usize, &Media), form: For
         (MediaKind::Image, Form::Image | Form::Carousel | Form::Story)
         | (MediaKind::Video, Form::Carousel | Form::Reel | Form::Story) => {}
     }
-    if media.url.scheme() != "https" {
+    if !media.can_be_fetched() {
         let message = "Instagram fetches files from public https addresses.";
         findings.add("instagram.media.url_not_https", format!("/media/{index}/url"), message);
     }
@@ -127,7 +128,7 @@ fn file(settings: &InstagramSettings, (index, media): (usize, &Media), form: For
         let message = format!("The description has {length} characters; Instagram takes {}.", settings.alt_text_limit);
         findings.add("instagram.alt_text.too_long", format!("/media/{index}/alt_text"), message);
     }
-    if form == Form::Reel && media.thumbnail.as_ref().is_some_and(|url| url.scheme() != "https") {
+    if form == Form::Reel && !media.thumbnail_can_be_fetched() {
         let message = "Instagram fetches covers from public https addresses.";
         findings.add("instagram.thumbnail.url_not_https", format!("/media/{index}/thumbnail"), message);
     }

@@ -107,7 +107,7 @@ pub(super) fn container(
 fn reel(media: &Media, options: Option<&InstagramOptions>) -> Fields {
     let mut fields = vec![field("media_type", "REELS"), file(media)];
     let offset = options.and_then(|options| options.thumb_offset);
-    match (&media.thumbnail, offset) {
+    match (media.thumbnail_address(), offset) {
         (Some(cover), _) => fields.push(field("cover_url", cover.as_str())),
         (None, Some(offset)) => fields.push(field("thumb_offset", offset.to_string())),
         (None, None) => {}
@@ -146,8 +146,8 @@ fn user_tags(options: &InstagramOptions) -> Option<(String, String)> {
 
 fn file(media: &Media) -> (String, String) {
     match media.kind {
-        MediaKind::Video => field("video_url", media.url.as_str()),
-        MediaKind::Image | MediaKind::Document => field("image_url", media.url.as_str()),
+        MediaKind::Video => field("video_url", media.address().as_str()),
+        MediaKind::Image | MediaKind::Document => field("image_url", media.address().as_str()),
     }
 }
 

@@ -24,6 +24,7 @@ mod accounts;
 mod analytics;
 mod api;
 mod classify;
+mod files;
 mod health;
 mod manage;
 mod memory;

@@ -1,7 +1,7 @@
-//! What LinkedIn would refuse, or cut, found without asking it. The size, length and pixels of a file are LinkedIn's to say:
-//! they are not known before it is fetched.
+//! What LinkedIn would refuse, or cut, found without asking it. The size, length and pixels of a file are known of uploads
+//! alone; of others they are LinkedIn's to say, as they are not known before the file is fetched.
 
-use super::{Profile, api, post, text};
+use super::{Profile, api, files, post, text};
 use crate::{
     connector::{Finding, settings::LinkedinSettings},
     content::{Content, MediaKind},
@@ -75,6 +75,7 @@ fn media(content: &Content, findings: &mut Findings) {
         findings.add("linkedin.media.too_many", "/media", message);
     }
     for (index, media) in content.media.iter().enumerate() {
+        findings.0.extend(files::findings(index, media));
         let alt_text = media.alt_text.as_deref().unwrap_or_default();
         if text::length(alt_text) > LONGEST_ALT_TEXT {
             let message = format!("A description has up to {LONGEST_ALT_TEXT} characters.");

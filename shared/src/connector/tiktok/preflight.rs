@@ -4,9 +4,23 @@ use serde_json::Value;
 
 use super::requests::Post;
 use crate::{
-    connector::{Act, ConnectorError, Finding, Refusal, settings::TiktokSettings, source::Seen},
-    content::{Content, Media, MediaKind},
+    connector::{
+        Act, ConnectorError, Finding, Refusal,
+        files::{Limits, SECOND},
+        settings::TiktokSettings,
+        source::Seen,
+    },
+    content::{Content, Media, MediaKind, is_upload},
     options::{Options, TiktokMode, TiktokOptions, TiktokPrivacy, TiktokSource},
+};
+
+/// What TikTok takes of a video whose facts are known (tiktok.md, section 5). How long one may be says the account besides.
+const VIDEO: Limits = Limits {
+    types: Some((&["video/mp4", "video/quicktime", "video/webm"], "tiktok.media.format")),
+    bytes: Some((1..=4_000_000_000, "tiktok.media.too_large", "tiktok.media.too_large")),
+    sides: Some((360..=4096, "tiktok.media.picture_size")),
+    duration: Some((1..=10 * 60 * SECOND, "tiktok.media.duration")),
+    ..Limits::of("TikTok")
 };
 
 struct Findings(Vec<Finding>);
@@ -108,9 +122,17 @@ fn files(settings: &TiktokSettings, content: &Content, options: &TiktokOptions, 
             MediaKind::Video => pulls_video,
             MediaKind::Image => true,
         };
-        if fetched && media.url.scheme() != "https" {
+        if fetched && !media.can_be_fetched() {
             let pointer = format!("/media/{index}/url");
             findings.add("tiktok.media.url_not_https", pointer, "TikTok fetches files from https addresses only.");
+        }
+        if fetched && is_upload(&media.url) {
+            let message = "TikTok fetches from domains that were verified for the app, and an upload has none: give an \
+                           address of your own, or leave `source` out for a video.";
+            findings.add("tiktok.media.upload_not_verified", format!("/media/{index}/url"), message);
+        }
+        if let (MediaKind::Video, Some(facts)) = (media.kind, &media.known.facts) {
+            findings.0.extend(VIDEO.check(facts, &format!("/media/{index}/url")));
         }
         if let Some(extension) = wrong_extension(media) {
             let message = match media.kind {

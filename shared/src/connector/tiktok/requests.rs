@@ -88,7 +88,7 @@ impl<'a> Post<'a> {
     }
 
     fn addresses(&self) -> impl Iterator<Item = &str> {
-        self.prepared.content.media.iter().map(|media| media.url.as_str())
+        self.prepared.content.media.iter().map(|media| media.address().as_str())
     }
 
     fn privacy(&self) -> Option<&'static str> {

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Body as _, Frame, Incoming};
 
 use crate::{
@@ -22,7 +22,7 @@ const LONGEST_TAG: usize = 200;
 pub(super) async fn look(fetcher: &Fetcher, source: &Source) -> Result<Seen, SourceProblem> {
     let mut call = Call::get(source.url().clone());
     call.headers.insert(header::RANGE, HeaderValue::from_static("bytes=0-0"));
-    let answer = fetcher.open(call).await.map_err(problem)?;
+    let answer = ask(fetcher, source, call).await?;
     let headers = answer.headers();
     let (length, in_parts) = match answer.status() {
         StatusCode::PARTIAL_CONTENT => {
@@ -53,7 +53,7 @@ pub(super) async fn open(fetcher: &Fetcher, piece: &Piece) -> Result<Stream, Sou
         let range = HeaderValue::try_from(format!("bytes={}-{}", piece.first(), piece.last()));
         call.headers.insert(header::RANGE, range.map_err(|_| SourceProblem::NoParts)?);
     }
-    let answer = fetcher.open(call).await.map_err(problem)?;
+    let answer = ask(fetcher, piece.source(), call).await?;
     let headers = answer.headers();
     match answer.status() {
         StatusCode::PARTIAL_CONTENT => {
@@ -76,6 +76,19 @@ pub(super) async fn open(fetcher: &Fetcher, piece: &Piece) -> Result<Stream, Sou
         return Err(SourceProblem::Changed);
     }
     Ok(Stream { body: answer.into_body(), left: piece.length() })
+}
+
+/// What is in our own bucket is asked for where we have signed; everything else under the rules for callers' addresses.
+async fn ask(fetcher: &Fetcher, source: &Source, call: Call) -> Result<Response<Incoming>, SourceProblem> {
+    if !source.is_upload() {
+        return fetcher.open(call).await.map_err(problem);
+    }
+    let answer = fetcher.open_own(call).await.map_err(problem)?;
+    // S3 does not tell those apart who may not list the bucket.
+    match answer.status() {
+        StatusCode::NOT_FOUND | StatusCode::FORBIDDEN => Err(SourceProblem::UploadGone),
+        _ => Ok(answer),
+    }
 }
 
 /// The bytes of a range, as they come.

@@ -45,11 +45,14 @@ impl Publisher {
         let read = read(&posts, &mut results);
         let named = read.iter().flat_map(|read| &read.wanted.targets).map(|target| target.connection).collect();
         let connections = validate::connections(&self.store, caller.tenant, named).await?;
+        let contents = read.iter().flat_map(|read| validate::contents(&read.wanted));
+        let uploads = self.media.find(caller.tenant, contents, now).await?;
+        let known = validate::Known { connections: &connections, uploads: &uploads, connectors: &self.connectors };
         let mut flow = Flow::new(self, caller, now, deadline);
         for Read { index, key, wanted } in read {
             let id = post_id(&caller, &request.route, &key);
             let fingerprint = request_fingerprint(&wanted);
-            match validate::check_against(&connections, &self.connectors, &wanted, now) {
+            match validate::check_against(&known, &wanted, now) {
                 Ok(validated) => {
                     let post = build(id, caller, fingerprint, validated, now);
                     match results.weigh(&PostView::accepted(&post)) {

@@ -97,7 +97,7 @@ impl Plan<'_> {
 
     /// Where Facebook is to fetch the file of a reel.
     pub(super) fn hand_over_call(&self, url: Url) -> Result<Request, ConnectorError> {
-        let address = self.media().map(|media| media.url.as_str()).unwrap_or_default();
+        let address = self.media().map(|media| media.address().as_str()).unwrap_or_default();
         let value = HeaderValue::try_from(address);
         let mut value = value.map_err(|_| ConnectorError::Unreadable { what: "an address for a header" })?;
         // Addresses may be signed.
@@ -117,7 +117,7 @@ impl Plan<'_> {
             fields.extend(self.place().map(|place| field("place", place)));
             fields
         } else if self.is_fetched() {
-            vec![field("file_url", self.media().map(|media| media.url.as_str()).unwrap_or_default())]
+            vec![field("file_url", self.media().map(|media| media.address().as_str()).unwrap_or_default())]
         } else {
             vec![field("upload_phase", "finish"), field("upload_session_id", session.ok_or(missing)?)]
         };
