@@ -17,6 +17,7 @@ mod media_server;
 mod oauth;
 mod offboarding;
 mod queue;
+mod removal;
 mod secrets;
 mod support;
 mod template;

@@ -30,7 +30,7 @@ const ALARM: &str = "AWS::CloudWatch::Alarm";
 const SECRET: &str = "AWS::SecretsManager::Secret";
 
 /// Statements that name everything of a kind, and why each of them may.
-const WIDE: [(&str, &str, &str); 3] = [
+const WIDE: [(&str, &str, &str); 4] = [
     (
         "TokenKey",
         "IamDecides",
@@ -38,6 +38,7 @@ const WIDE: [(&str, &str, &str); 3] = [
     ),
     ("TokenKey", "OnlyForATenant", "a refusal, and `*` is this key"),
     ("*Queue", "OnlyOverTls", "a refusal: nothing may be done without TLS"),
+    ("*Bucket", "OnlyOverTls", "a refusal: nothing may be done without TLS"),
 ];
 
 /// What each function may do with sealed tokens and the key that seals them. Who is not here may do nothing.
@@ -134,6 +135,21 @@ const RULES: &[Rule] = &[
             ("Resources/PublishQueuePolicy/Properties/PolicyDocument/Statement/0/Principal", "{ AWS: '123456789012' }"),
             ("Resources/DeadLetterQueuePolicy/Properties/Queues/0", "!Ref PublishQueue"),
             ("Resources/DeadLetterQueue/Properties/RedriveAllowPolicy", ""),
+        ],
+    },
+    Rule {
+        name: "uploads are encrypted, nobody else's, and gone after a while",
+        holds: closed_buckets,
+        breaks: &[
+            ("Resources/MediaBucket/Properties/BucketEncryption", ""),
+            ("Resources/MediaBucket/Properties/PublicAccessBlockConfiguration/RestrictPublicBuckets", "false"),
+            ("Resources/MediaBucket/Properties/PublicAccessBlockConfiguration", ""),
+            ("Resources/MediaBucket/Properties/OwnershipControls", ""),
+            ("Resources/MediaBucket/Properties/LifecycleConfiguration/Rules/0/Status", "Disabled"),
+            ("Resources/MediaBucket/Properties/LifecycleConfiguration/Rules/0/ExpirationInDays", ""),
+            ("Resources/MediaBucketPolicy", ""),
+            ("Resources/MediaBucketPolicy/Properties/PolicyDocument/Statement/0/Condition", ""),
+            ("Resources/MediaBucketPolicy/Properties/PolicyDocument/Statement/0/Resource", "!GetAtt MediaBucket.Arn"),
         ],
     },
     Rule {
@@ -328,9 +344,12 @@ fn nothing_wide(template: &Value) {
         let fields =
             ["Action", "Resource", "NotAction", "NotResource"].into_iter().filter_map(|name| statement.get(name));
         let entries = fields.flat_map(list).map(|entry| entry.as_str().unwrap());
-        // The secrets of tenants come and go; their names begin alike and end as their tenants do.
-        let tenants = ":secret:postd/${AWS::StackName}/tenants/*";
-        let wide = entries.map(|entry| entry.strip_suffix(tenants).unwrap_or(entry)).any(|entry| entry.contains('*'));
+        // What comes and goes below one place, and is named by no template: the secrets of tenants, and uploaded files.
+        let many = [":secret:postd/${AWS::StackName}/tenants/*", "${MediaBucket.Arn}/*"];
+        let named = |entry: &'_ str| {
+            many.iter().any(|place| entry.ends_with(place) && !entry.trim_end_matches(place).contains('*'))
+        };
+        let wide = entries.filter(|entry| !named(entry)).any(|entry| entry.contains('*'));
         assert!(statement.get("NotAction").is_none() && statement.get("NotResource").is_none(), "{owner} {id}");
         if !wide {
             continue;
@@ -403,7 +422,7 @@ fn safe_tables(template: &Value) {
     assert_eq!(protected, BTreeSet::from(["production", "staging"]));
     let mut kept = 0;
     for (name, resource) in template["Resources"].as_mapping().unwrap() {
-        if [TABLE, SECRET, "AWS::KMS::Key"].contains(&resource["Type"].as_str().unwrap()) {
+        if [TABLE, SECRET, "AWS::KMS::Key", "AWS::S3::Bucket"].contains(&resource["Type"].as_str().unwrap()) {
             assert_eq!(text(resource, "UpdateReplacePolicy"), Some("Retain"), "{name:?}");
             assert_eq!(text(resource, "DeletionPolicy"), Some("RetainExceptOnCreate"), "{name:?}");
             kept += 1;
@@ -438,6 +457,40 @@ fn closed_queues(template: &Value) {
 
 fn statements_of(policy: &Value) -> Vec<&Value> {
     at(policy, "PolicyDocument/Statement").unwrap().as_sequence().unwrap().iter().collect()
+}
+
+fn closed_buckets(template: &Value) {
+    let policies: Vec<&Value> = resources(template, "AWS::S3::BucketPolicy").map(|(_, policy)| policy).collect();
+    let mut buckets = 0;
+    for (name, bucket) in resources(template, "AWS::S3::Bucket") {
+        let rules = at(bucket, "BucketEncryption/ServerSideEncryptionConfiguration").unwrap().as_sequence().unwrap();
+        let algorithm = text(&rules[0], "ServerSideEncryptionByDefault/SSEAlgorithm");
+        assert!(matches!(algorithm, Some("AES256" | "aws:kms")), "{name}");
+        for block in ["BlockPublicAcls", "BlockPublicPolicy", "IgnorePublicAcls", "RestrictPublicBuckets"] {
+            let blocked = at(bucket, "PublicAccessBlockConfiguration").and_then(|blocks| blocks.get(block));
+            assert_eq!(blocked.and_then(Value::as_bool), Some(true), "{name}: {block}");
+        }
+        let owner = at(bucket, "OwnershipControls/Rules").unwrap().as_sequence().unwrap();
+        assert_eq!(text(&owner[0], "ObjectOwnership"), Some("BucketOwnerEnforced"), "{name}");
+        let forgets = at(bucket, "LifecycleConfiguration/Rules").unwrap().as_sequence().unwrap().iter().any(|rule| {
+            text(rule, "Status") == Some("Enabled")
+                && rule.get("ExpirationInDays").is_some()
+                && rule.get("Prefix").is_none()
+        });
+        assert!(forgets, "{name} keeps everything");
+        let own = policies.iter().filter(|policy| text(policy, "Bucket") == Some(name));
+        let refuses = own.flat_map(|policy| statements_of(policy)).any(|statement| {
+            let all: Vec<&str> = list(&statement["Resource"]).into_iter().filter_map(Value::as_str).collect();
+            text(statement, "Effect") == Some("Deny")
+                && text(statement, "Principal") == Some("*")
+                && text(statement, "Action") == Some("s3:*")
+                && all == [format!("{name}.Arn"), format!("${{{name}.Arn}}/*")]
+                && text(statement, "Condition/Bool/aws:SecureTransport") == Some("false")
+        });
+        assert!(refuses, "{name} lets callers without TLS in");
+        buckets += 1;
+    }
+    assert_eq!(buckets, 1);
 }
 
 fn no_plain_secrets(template: &Value) {

@@ -13,18 +13,23 @@ use crate::demo::steps::{Failure, field};
 
 const CHOSEN: [(&str, &str); 2] = [("user", ADA), ("pages", BAKERY)];
 
+/// Three pieces of an upload.
+const UPLOAD: u64 = 3_000_000;
+
 pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
+    chapter.control("facebook", "settings", json!({ "video_seconds": 1, "video_piece_bytes": 1_048_576 })).await?;
     let connect = Connect {
         platform: "facebook",
         chosen: &CHOSEN,
         destination: BAKERY.to_owned(),
         shows,
-        ids: &["id"],
+        // A video has an id of its own beside its post.
+        ids: &["id", "video"],
         call: "/feed",
     };
     let title = "A person connects a Page through Facebook's login page";
     let mut page = Account::connect(chapter, title, connect).await?;
-    page.publish("Each kind of post goes out", kinds()).await?;
+    page.publish("Each kind of post goes out", kinds(chapter)).await?;
     let why = "a Page's token has no end; Facebook lets the grant be read for 90 days after a login";
     page.log_in_again(why, &CHOSEN).await?;
     let lost = Kind {
@@ -39,7 +44,8 @@ pub(super) async fn tell(chapter: &Chapter<'_>) -> Result<(), Failure> {
     webhook(&page).await
 }
 
-fn kinds() -> Vec<Kind> {
+fn kinds(chapter: &Chapter<'_>) -> Vec<Kind> {
+    let near = format!("{}/_simulator/sample.mp4?size={UPLOAD}", chapter.steps.client.simulator_of("facebook"));
     let loaf = "https://bakery.example.com/loaf.png";
     let (oven, shelf) = ("https://bakery.example.com/oven.jpg", "https://bakery.example.com/shelf.jpg");
     let picture = |url: &str| json!({ "url": url, "kind": "image" });
@@ -67,7 +73,28 @@ fn kinds() -> Vec<Kind> {
             json!({ "text": "Before and after", "media": [picture(oven), picture(shelf)] }),
             json!({ "photos": [oven, shelf] }),
         ),
+        film("video that Facebook fetches", ("feed", "pull_from_url"), FAR_VIDEO, json!({ "source": FAR_VIDEO })),
+        film("uploaded video", ("feed", "file_upload"), &near, json!({ "received": UPLOAD })),
+        film("reel that Facebook fetches", ("reel", "pull_from_url"), FAR_VIDEO, json!({ "source": FAR_VIDEO })),
+        film("uploaded reel", ("reel", "file_upload"), &near, json!({ "received": UPLOAD })),
     ]
+}
+
+const FAR_VIDEO: &str = "https://cdn.example.com/rye.mp4";
+
+/// A video or reel, and what the Page shows of its file.
+fn film(name: &'static str, (placement, source): (&str, &str), url: &str, mut file: Value) -> Kind {
+    let text = format!("A {name}");
+    if let Some(members) = file.as_object_mut() {
+        members.insert("is_reel".to_owned(), (placement == "reel").into());
+        members.insert("state".to_owned(), "published".into());
+    }
+    Kind {
+        name,
+        content: json!({ "text": text, "media": [{ "url": url, "kind": "video" }] }),
+        options: json!({ "placement": placement, "source": source }),
+        shown: json!({ "message": text, "state": "published", "film": file }),
+    }
 }
 
 async fn webhook(page: &Account<'_>) -> Result<(), Failure> {
@@ -88,5 +115,15 @@ async fn webhook(page: &Account<'_>) -> Result<(), Failure> {
 
 fn shows(state: &Value, page: &str) -> Vec<Value> {
     let posts = under(state, "/pages", ("id", page), "/posts").into_iter();
-    posts.filter(|post| !field(post, "/application").is_null()).cloned().collect()
+    let ours = posts.filter(|post| !field(post, "/application").is_null());
+    let videos = under(state, "/pages", ("id", page), "/videos");
+    ours.map(|post| {
+        let mut shown = post.clone();
+        let film = videos.iter().find(|video| field(video, "/id") == field(post, "/video"));
+        if let (Some(members), Some(film)) = (shown.as_object_mut(), film) {
+            members.insert("film".to_owned(), (*film).clone());
+        }
+        shown
+    })
+    .collect()
 }
