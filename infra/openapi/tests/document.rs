@@ -324,9 +324,10 @@ fn fits(document: &Value, schema: &Value, value: &Value, at: &str) -> Result<(),
                 }
             }
             for (name, member) in members {
-                // Some objects are maps: any name, and values of one shape.
-                let known = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
-                let known = known.ok_or_else(|| format!("{at}: {name} is not described"))?;
+                let named = schema["properties"].get(name);
+                // An object whose members have names of their own choosing, all of one shape.
+                let any = schema.get("additionalProperties").filter(|shape| shape.is_object());
+                let known = named.or(any).ok_or_else(|| format!("{at}: {name} is not described"))?;
                 fits(document, known, member, &format!("{at}/{name}"))?;
             }
             Ok(())

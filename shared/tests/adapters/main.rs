@@ -4,6 +4,7 @@
 mod apps;
 mod audit;
 mod aws;
+mod bucket;
 mod faults;
 mod logs;
 mod queue;

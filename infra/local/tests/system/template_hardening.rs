@@ -147,6 +147,7 @@ const RULES: &[Rule] = &[
             ("Resources/MediaBucket/Properties/OwnershipControls", ""),
             ("Resources/MediaBucket/Properties/LifecycleConfiguration/Rules/0/Status", "Disabled"),
             ("Resources/MediaBucket/Properties/LifecycleConfiguration/Rules/0/ExpirationInDays", ""),
+            ("Resources/MediaBucket/Properties/LifecycleConfiguration/Rules/0/AbortIncompleteMultipartUpload", ""),
             ("Resources/MediaBucketPolicy", ""),
             ("Resources/MediaBucketPolicy/Properties/PolicyDocument/Statement/0/Condition", ""),
             ("Resources/MediaBucketPolicy/Properties/PolicyDocument/Statement/0/Resource", "!GetAtt MediaBucket.Arn"),
@@ -478,6 +479,7 @@ fn closed_buckets(template: &Value) {
                 && rule.get("Prefix").is_none()
         });
         assert!(forgets, "{name} keeps everything");
+        assert!(names(bucket, "AbortIncompleteMultipartUpload"), "{name} keeps uploads in parts that never end");
         let own = policies.iter().filter(|policy| text(policy, "Bucket") == Some(name));
         let refuses = own.flat_map(|policy| statements_of(policy)).any(|statement| {
             let all: Vec<&str> = list(&statement["Resource"]).into_iter().filter_map(Value::as_str).collect();

@@ -228,3 +228,12 @@ pub(crate) fn own_log_groups(template: &Value) {
     }
     assert_eq!(groups.len(), 11);
 }
+
+#[test]
+fn posts_may_use_a_file_for_as_long_as_the_bucket_keeps_it() {
+    let template = template();
+    let days = text(&template, "Resources/PublishFunction/Properties/Environment/Variables/POSTD_MEDIA_DAYS");
+    let (_, bucket) = resources(&template, "AWS::S3::Bucket").next().unwrap();
+    let rule = &at(bucket, "LifecycleConfiguration/Rules").unwrap().as_sequence().unwrap()[0];
+    assert_eq!((days, text(rule, "ExpirationInDays")), (Some("MediaDays"), Some("MediaDays")));
+}
