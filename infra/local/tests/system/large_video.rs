@@ -7,11 +7,13 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use shared::variables;
 use simulator::Simulator;
+use simulator::facebook::seed as facebook;
 
 use crate::media_server::{self, MediaServer};
 use crate::support::System;
-use crate::tenant::Tenant;
+use crate::tenant::{ADAS, Tenant};
 
+const TEXT: &str = "The whole film";
 const LENGTH: u64 = 300_000_000;
 /// What one consumer may occupy at most, all in all.
 const MOST_MEMORY: u64 = 64 * 1024 * 1024;
@@ -26,6 +28,8 @@ const DIES_AT: u64 = 50_000_000;
 struct Place {
     platform: &'static str,
     user: &'static str,
+    /// The Pages that the person ticks, where there are such.
+    pages: &'static [&'static str],
     /// What a target says beside its connection.
     target: fn() -> Value,
     /// What came of each file that was begun.
@@ -73,12 +77,12 @@ async fn goes_out_once(place: &Place) {
     });
     let simulator = || system.cloud.simulator().unwrap();
     let tenant = Tenant::new(&system).await;
-    let connection = tenant.connect_at(place.platform, place.user, &[]).await;
+    let connection = tenant.connect_at(place.platform, place.user, place.pages).await;
     let mut memory = Memory::default();
 
     let mut target = (place.target)();
     target["connection"] = connection.into();
-    let content = json!({"text": "The whole film", "media": [{"url": media.url(), "kind": "video"}]});
+    let content = json!({"text": TEXT, "media": [{"url": media.url(), "kind": "video"}]});
     let body = json!({ "content": content, "targets": [target] });
     let answer = tenant.post("/v1/posts", &body).await;
     assert_eq!(answer.status, 202, "{}", answer.text());
@@ -131,6 +135,7 @@ fn kill_the_consumer(system: &System) {
 const TIKTOK: Place = Place {
     platform: "tiktok",
     user: simulator::tiktok::seed::BAKERY,
+    pages: &[],
     target: || {
         let chosen = json!({
             "privacy_level": "PUBLIC_TO_EVERYONE", "allow_comment": true, "allow_duet": false, "allow_stitch": false,
@@ -147,6 +152,7 @@ const TIKTOK: Place = Place {
 const LINKEDIN: Place = Place {
     platform: "linkedin",
     user: simulator::linkedin::seed::ANN,
+    pages: &[],
     target: || json!({"destination": format!("urn:li:person:{}", simulator::linkedin::seed::ANN)}),
     files: |simulator| {
         let files = simulator.linkedin().files();
@@ -157,6 +163,26 @@ const LINKEDIN: Place = Place {
         simulator.linkedin().posts(&author).iter().filter(|post| post.by_api).count()
     },
 };
+
+const FACEBOOK: Place = Place {
+    platform: "facebook",
+    user: facebook::ADA,
+    pages: &ADAS,
+    target: || json!({"destination": facebook::BAKERY, "options": {"facebook": {"source": "file_upload"}}}),
+    files: |simulator| {
+        let page = simulator.facebook().page(facebook::BAKERY).unwrap();
+        page.videos.into_iter().map(|file| Came { length: file.received, sha256: Some(file.sha256) }).collect()
+    },
+    posts: |simulator| {
+        let page = simulator.facebook().page(facebook::BAKERY).unwrap();
+        page.posts.iter().filter(|post| post.message.as_deref() == Some(TEXT)).count()
+    },
+};
+
+#[tokio::test]
+async fn f38_a_video_of_300_mb_reaches_facebook_once_and_whole_though_its_consumer_is_killed() {
+    Box::pin(goes_out_once(&FACEBOOK)).await;
+}
 
 #[tokio::test]
 async fn f38_a_video_of_300_mb_reaches_tiktok_once_and_whole_though_its_consumer_is_killed() {

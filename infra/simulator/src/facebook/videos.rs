@@ -13,6 +13,7 @@ use super::publish::is_public;
 use super::spec;
 use super::world::{Post, Visibility, World};
 use crate::call::Call;
+use crate::content::Content;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use url::Url;
@@ -49,6 +50,8 @@ pub(crate) struct Video {
     /// How many bytes it has, where that was said.
     pub(crate) size: Option<u64>,
     pub(crate) received: u64,
+    /// What that adds up to.
+    pub(crate) content: Content,
     pub(crate) created: Timestamp,
     /// When all of its file was there.
     pub(crate) whole: Option<Timestamp>,
@@ -152,6 +155,7 @@ impl World {
             session: None,
             size: None,
             received: 0,
+            content: Content::default(),
             created: now,
             whole: None,
             ready: None,

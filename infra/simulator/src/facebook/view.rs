@@ -52,6 +52,8 @@ pub struct VideoView {
     pub source: Option<String>,
     /// How many bytes were sent.
     pub received: u64,
+    /// The SHA-256 of these.
+    pub sha256: String,
     /// `uploading`, `unpublished`, `processing`, `failed`, `published`.
     pub state: &'static str,
     /// The post that shows it.
@@ -159,6 +161,7 @@ impl VideoView {
             description: video.description.clone(),
             source: video.source.clone(),
             received: video.received,
+            sha256: video.content.sha256(),
             state: match (video.whole, video.finished, &video.post, video.fails) {
                 (_, _, Some(_), _) => "published",
                 (Some(_), _, None, Some(_)) => "failed",

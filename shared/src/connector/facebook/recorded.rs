@@ -222,7 +222,7 @@ fn kinds() -> Vec<Kind> {
         },
         Kind {
             name: "a reel that Facebook fetches",
-            post: film(Some(json!({"placement": "reel", "place": "110"}))),
+            post: film(Some(json!({"placement": "reel", "place": "110", "is_ai_generated": true}))),
             answers: vec![
                 opened_reel(),
                 ok(&json!({"success": true})),

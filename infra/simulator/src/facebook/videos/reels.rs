@@ -121,6 +121,8 @@ impl World {
         }
         let kept = self.video_rules.cut.take().map_or(came, |cut| cut.min(came));
         let mut reel = Video { size: Some(size), received: offset + kept, ..reel };
+        let bytes = usize::try_from(kept).ok().and_then(|kept| call.body.get(..kept));
+        reel.content.add(bytes.unwrap_or_default());
         if reel.received == size {
             self.begin_work(&mut reel, now);
         }

@@ -81,14 +81,15 @@ impl World {
             let data = json!({"start_offset": start, "end_offset": end});
             return Err(GraphError { data: Some(data), ..upload_problem(1_363_037) });
         }
-        let piece = call.files.get("video_file_chunk").map_or(0, |bytes| bytes.len() as u64);
-        if piece == 0 {
+        let Some(bytes) = call.files.get("video_file_chunk").filter(|bytes| !bytes.is_empty()) else {
             return Err(upload_problem(1_363_020));
-        }
+        };
+        let piece = bytes.len() as u64;
         if start + piece > end {
             return Err(GraphError::parameter("Param video_file_chunk reaches beyond what was asked for"));
         }
         video.received = start + piece;
+        video.content.add(bytes);
         let (start, end) = self.wanted(&video);
         self.videos.insert(video.id.clone(), video);
         Ok(json!({"start_offset": start.to_string(), "end_offset": end.to_string()}))

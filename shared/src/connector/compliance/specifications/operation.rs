@@ -6,7 +6,7 @@ use http::Method;
 use jsonschema::{Draft, Validator};
 use serde_json::{Value, json};
 
-use crate::connector::{Body, Request};
+use crate::connector::{Body, Request, source::Piece};
 
 /// A keyword of ours: the items of a list in one text may have braces, which say nothing of the item.
 pub(super) const FIELDS: &str = "x-fields";
@@ -67,6 +67,7 @@ impl Operation {
         let mut faults = Vec::new();
         match (&self.takes, &request.body) {
             (Takes::Form, Body::Form(fields)) => given.extend(fields.iter().cloned()),
+            (Takes::Form, Body::Piece(piece)) if !piece.before().is_empty() => given.extend(fields_before(piece)),
             (Takes::Form | Takes::Json { body: None }, Body::Empty) => {}
             (Takes::Json { body: Some(schema) }, Body::Json(body)) => {
                 faults.extend(faults_of(self.validators.body.get_or_init(|| compiled(schema)), body, "body"));
@@ -124,6 +125,18 @@ pub(super) fn likeness(host: &str, path: &str, of_request: &str, path_of_request
         }
     }
     Some(to_the_letter)
+}
+
+/// The fields of a form whose last one is a piece of a file. Its bytes are no text, and count as an empty one.
+fn fields_before(piece: &Piece) -> Vec<(String, String)> {
+    let before = piece.before();
+    let text = std::str::from_utf8(&before).expect("a form in UTF-8");
+    let field = |part: &str| {
+        let (name, rest) = part.split_once('"').expect("the name of a field");
+        let value = rest.split_once("\r\n\r\n").expect("the head of a field").1;
+        (name.to_owned(), value.split("\r\n--").next().unwrap_or_default().to_owned())
+    };
+    text.split("Content-Disposition: form-data; name=\"").skip(1).map(field).collect()
 }
 
 /// Parameters as values of the types that they are specified with. A list is given in one parameter or in several, with
