@@ -1,9 +1,8 @@
 //! The bucket of uploads: what is signed for callers and platforms, and what postd reads there itself.
 //!
 //! Everything is asked with a query that is signed by Signature Version 4 (`aws-sigv4`, which the SDK brings along), over the
-//! HTTP client that fetches callers' files. The SDK's own client of S3 would make each function that publishes about two
-//! megabytes larger, and a cold start that much longer, for four kinds of request without a body. A signed address is as good
-//! as the file: it goes where it is needed and into no log.
+//! HTTP client that fetches callers' files. The SDK's own client has all of S3 in it, for four kinds of request without a
+//! body. A signed address is as good as the file: it goes where it is needed and into no log.
 
 use std::{
     fmt,

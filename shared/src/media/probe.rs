@@ -1,8 +1,8 @@
 //! What a file is, from its bytes: read in ranges, a bounded number of them, none of them large. Whatever the bytes say, the
 //! answer is the facts or a clear refusal.
 //!
-//! Pictures are measured by `imagesize`. Videos are not read by a library: those for MP4 read the tables of all samples into
-//! memory, or want a reader that can seek, where the header of an hour's film at the end of its file is some ranged reads
+//! Pictures are measured by `imagesize`. Videos are not read by a library: it would want a reader that can seek, or read the
+//! tables of all samples into memory, where the header of an hour's film at the end of its file is some ranged reads
 //! away here; and the little that is needed of it stands in four boxes (see [`super::movie`]).
 
 use std::{

@@ -68,6 +68,7 @@ pub enum MediaState {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct UploadView {
     /// The address. Whoever has it may upload: it is a secret as long as it is good.
+    #[cfg_attr(feature = "openapi", schema(value_type = String, format = Uri))]
     pub url: Secret,
     /// The method: `PUT`.
     pub method: &'static str,
@@ -80,7 +81,6 @@ pub struct UploadView {
 
 /// A signed address on its way to the caller: shown in the answer, and in no debug output.
 #[derive(Clone, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(transparent)]
 pub struct Secret(String);
 

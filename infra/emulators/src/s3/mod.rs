@@ -1,9 +1,8 @@
 //! S3, as far as presigned uploads and downloads go: `PUT`, `GET` with ranges, `HEAD` and `DELETE` of objects, by requests
 //! that are signed in their query. What else S3 can do is refused by name.
 //!
-//! It is written here because those that exist do not check signatures, or bring a file system's worth of API and forty
-//! crates with them; what matters for postd is that a request which S3 would refuse is refused here as well, and that
-//! objects expire on the clock that tests move.
+//! It is written here, and no crate with all of S3 taken, because little of S3 is used and all of that has to be strict: a
+//! request which S3 would refuse is refused here as well, and objects expire on the clock that tests move.
 
 mod error;
 mod objects;
