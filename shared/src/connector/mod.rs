@@ -10,6 +10,7 @@ use url::Url;
 
 mod call;
 pub(crate) mod canonical;
+mod checkpoint;
 #[cfg(test)]
 mod compliance;
 pub mod driver;
@@ -29,6 +30,7 @@ pub mod tiktok;
 pub mod transport;
 
 pub use call::{Answer, Authentication, Body, Effect, Request};
+pub use checkpoint::Checkpoint;
 pub use error::{Act, ConnectorError, Disposition, Refusal};
 
 use crate::{
@@ -37,11 +39,6 @@ use crate::{
     platform::Platform,
     secret::{AccessToken, AppCredentials, AuthorizationCode, CodeVerifier, RefreshToken},
 };
-
-/// What a connector must remember between the steps of one publish: container ids, offsets, publish ids. Never a secret.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Checkpoint(pub serde_json::Map<String, serde_json::Value>);
 
 /// What a publish does next.
 #[derive(Debug)]

@@ -3,7 +3,7 @@
 
 use http::Method;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{files, graph, video};
 use crate::{
@@ -78,15 +78,11 @@ struct State {
 
 impl State {
     fn read(checkpoint: &Checkpoint) -> Result<Self, ConnectorError> {
-        let read = serde_json::from_value(Value::Object(checkpoint.0.clone()));
-        read.map_err(|_| ConnectorError::Unreadable { what: "what was remembered of the publish" })
+        Ok(checkpoint.read()?.unwrap_or_default())
     }
 
     fn checkpoint(&self) -> Checkpoint {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(members)) => Checkpoint(members),
-            Ok(_) | Err(_) => Checkpoint::default(),
-        }
+        Checkpoint::of(self)
     }
 }
 

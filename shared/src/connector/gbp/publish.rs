@@ -40,23 +40,7 @@ struct Memory {
 
 /// The name of the post that a publish had made, from what it remembered.
 pub(super) fn post_of(checkpoint: &Checkpoint) -> Option<String> {
-    remembered(checkpoint).ok().flatten().map(|memory| memory.post)
-}
-
-fn remembered(checkpoint: &Checkpoint) -> Result<Option<Memory>, ConnectorError> {
-    if checkpoint.0.is_empty() {
-        return Ok(None);
-    }
-    let memory = serde_json::from_value(Value::Object(checkpoint.0.clone()));
-    memory.map(Some).map_err(|_| ConnectorError::Unreadable { what: "our own checkpoint" })
-}
-
-fn stored(memory: &Memory) -> Checkpoint {
-    // A struct with text keys: writing it as a JSON object cannot fail.
-    match serde_json::to_value(memory) {
-        Ok(Value::Object(members)) => Checkpoint(members),
-        Ok(_) | Err(_) => Checkpoint::default(),
-    }
+    checkpoint.read::<Memory>().ok().flatten().map(|memory| memory.post)
 }
 
 /// The next step of a publish.
@@ -69,7 +53,7 @@ pub(super) fn step(
     checkpoint: &Checkpoint,
     answer: Option<&Answer>,
 ) -> Result<Next, ConnectorError> {
-    match (remembered(checkpoint)?, answer) {
+    match (checkpoint.read()?, answer) {
         (None, None) => create(settings, prepared),
         (None, Some(answer)) => seen(&api::read(answer)?, prepared, 0),
         (Some(memory), None) => look(settings, memory),
@@ -121,7 +105,7 @@ pub(super) fn ask(settings: &GbpSettings, name: &str) -> Result<Request, Connect
 fn look(settings: &GbpSettings, memory: Memory) -> Result<Next, ConnectorError> {
     let request = ask(settings, &memory.post)?;
     let memory = Memory { looks: memory.looks.saturating_add(1), ..memory };
-    Ok(Next::Call { request, effect: Effect::Read, checkpoint: stored(&memory) })
+    Ok(Next::Call { request, effect: Effect::Read, checkpoint: Checkpoint::of(&memory) })
 }
 
 fn seen(post: &Value, prepared: &Prepared, looks: u32) -> Result<Next, ConnectorError> {
@@ -132,7 +116,7 @@ fn seen(post: &Value, prepared: &Prepared, looks: u32) -> Result<Next, Connector
         State::Processing => {
             let wait = usize::try_from(looks).ok().and_then(|looks| WAITS.get(looks));
             let delay = wait.copied().unwrap_or(SignedDuration::from_hours(1));
-            Ok(Next::Wait { delay, checkpoint: stored(&Memory { post: published.remote_id, looks }) })
+            Ok(Next::Wait { delay, checkpoint: Checkpoint::of(&Memory { post: published.remote_id, looks }) })
         }
     }
 }

@@ -73,18 +73,11 @@ pub(super) struct State {
 impl State {
     /// What a checkpoint holds; an empty one is the beginning.
     pub(super) fn read(checkpoint: &Checkpoint) -> Result<Self, ConnectorError> {
-        if checkpoint.0.is_empty() {
-            return Ok(Self::default());
-        }
-        let read = serde_json::from_value(Value::Object(checkpoint.0.clone()));
-        read.map_err(|_| ConnectorError::Unreadable { what: "what was remembered of the publish" })
+        Ok(checkpoint.read()?.unwrap_or_default())
     }
 
     fn checkpoint(&self) -> Checkpoint {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(members)) => Checkpoint(members),
-            Ok(_) | Err(_) => Checkpoint::default(),
-        }
+        Checkpoint::of(self)
     }
 
     fn at(&self, step: Step) -> Self {

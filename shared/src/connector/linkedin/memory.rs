@@ -79,23 +79,7 @@ impl Memory {
 
 /// The files of a post that were announced, from what its publish remembered.
 pub(super) fn assets_of(checkpoint: &Checkpoint) -> Vec<String> {
-    remembered(checkpoint).ok().flatten().map(|memory| memory.assets).unwrap_or_default()
-}
-
-pub(super) fn remembered(checkpoint: &Checkpoint) -> Result<Option<Memory>, ConnectorError> {
-    if checkpoint.0.is_empty() {
-        return Ok(None);
-    }
-    let memory = serde_json::from_value(Value::Object(checkpoint.0.clone()));
-    memory.map(Some).map_err(|_| ConnectorError::Unreadable { what: "our own checkpoint" })
-}
-
-pub(super) fn stored(memory: &Memory) -> Checkpoint {
-    // A struct with text keys: writing it as a JSON object cannot fail.
-    match serde_json::to_value(memory) {
-        Ok(Value::Object(members)) => Checkpoint(members),
-        Ok(_) | Err(_) => Checkpoint::default(),
-    }
+    checkpoint.read::<Memory>().ok().flatten().map(|memory| memory.assets).unwrap_or_default()
 }
 
 /// The parts that LinkedIn asks for: from the first byte to the last, without a gap.

@@ -11,7 +11,7 @@ use url::Url;
 
 use super::{
     Profile, api,
-    memory::{Memory, Part, Stage, instructions, remembered, shortened, stored},
+    memory::{Memory, Part, Stage, instructions, shortened},
     post, preflight,
 };
 use crate::{
@@ -43,7 +43,7 @@ pub(super) fn step(
     answer: Option<&Answer>,
 ) -> Result<Next, ConnectorError> {
     let publish = Publish { settings, profile, post };
-    let Some(memory) = remembered(checkpoint)? else {
+    let Some(memory) = checkpoint.read()? else {
         publish.check()?;
         return publish.next_file(Memory::at(Stage::Look));
     };
@@ -103,7 +103,7 @@ impl Publish<'_> {
     }
 
     fn call(request: Request, effect: Effect, memory: &Memory) -> Next {
-        Next::Call { request, effect, checkpoint: stored(memory) }
+        Next::Call { request, effect, checkpoint: Checkpoint::of(memory) }
     }
 
     fn next_file(&self, memory: Memory) -> Result<Next, ConnectorError> {
@@ -112,7 +112,7 @@ impl Publish<'_> {
         }
         let memory = memory.cleared(Stage::Look);
         let source = self.post.media(memory.sent)?;
-        Ok(Next::Look { source, checkpoint: stored(&memory) })
+        Ok(Next::Look { source, checkpoint: Checkpoint::of(&memory) })
     }
 
     fn announce(&self, memory: Memory) -> Result<Next, ConnectorError> {
@@ -240,7 +240,7 @@ impl Publish<'_> {
     fn file_is_sent(&self, memory: Memory) -> Result<Next, ConnectorError> {
         let memory = Memory { sent: memory.assets.len(), ..memory }.cleared(Stage::Look);
         if memory.sent.is_multiple_of(FILES_PER_RUN) {
-            return Ok(Next::Wait { delay: SignedDuration::from_secs(1), checkpoint: stored(&memory) });
+            return Ok(Next::Wait { delay: SignedDuration::from_secs(1), checkpoint: Checkpoint::of(&memory) });
         }
         self.next_file(memory)
     }
@@ -273,7 +273,7 @@ impl Publish<'_> {
             "WAITING_UPLOAD" | "PROCESSING" => {
                 let seconds = WAITS.get(usize::from(memory.looks)).or(WAITS.last()).copied().unwrap_or(60);
                 let memory = Memory { looks: memory.looks.saturating_add(1), ..memory };
-                Ok(Next::Wait { delay: SignedDuration::from_secs(seconds), checkpoint: stored(&memory) })
+                Ok(Next::Wait { delay: SignedDuration::from_secs(seconds), checkpoint: Checkpoint::of(&memory) })
             }
             _ => Err(ConnectorError::Unreadable { what: "a `status` that is documented" }),
         }
@@ -284,7 +284,7 @@ impl Publish<'_> {
         if memory.looks > 0 {
             return self.settle(Memory { ready: memory.ready + 1, looks: 0, ..memory });
         }
-        Ok(Next::Wait { delay: BLIND_WAIT, checkpoint: stored(&Memory { looks: 1, ..memory }) })
+        Ok(Next::Wait { delay: BLIND_WAIT, checkpoint: Checkpoint::of(&Memory { looks: 1, ..memory }) })
     }
 
     fn commit(&self, memory: Memory) -> Next {

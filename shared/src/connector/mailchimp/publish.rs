@@ -64,23 +64,7 @@ fn is_zero(count: &u8) -> bool {
 
 /// The campaign that a publish had made, from what it remembered.
 pub(super) fn campaign_of(checkpoint: &Checkpoint) -> Option<String> {
-    remembered(checkpoint).ok().flatten()?.campaign
-}
-
-fn remembered(checkpoint: &Checkpoint) -> Result<Option<Memory>, ConnectorError> {
-    if checkpoint.0.is_empty() {
-        return Ok(None);
-    }
-    let memory = serde_json::from_value(Value::Object(checkpoint.0.clone()));
-    memory.map(Some).map_err(|_| ConnectorError::Unreadable { what: "our own checkpoint" })
-}
-
-fn stored(memory: &Memory) -> Checkpoint {
-    // A struct with text keys: writing it as a JSON object cannot fail.
-    match serde_json::to_value(memory) {
-        Ok(Value::Object(members)) => Checkpoint(members),
-        Ok(_) | Err(_) => Checkpoint::default(),
-    }
+    checkpoint.read::<Memory>().ok().flatten()?.campaign
 }
 
 /// The next step of a publish.
@@ -94,7 +78,7 @@ pub(super) fn step(
     answer: Option<&Answer>,
 ) -> Result<Next, ConnectorError> {
     let publish = Publish { settings, post };
-    let Some(memory) = remembered(checkpoint)? else {
+    let Some(memory) = checkpoint.read()? else {
         if let Some(finding) = preflight::preflight(settings, &post.content, post.options.as_ref()).into_iter().next() {
             return Err(refused_before(&finding));
         }
@@ -215,7 +199,7 @@ impl Publish<'_> {
             true => self.test(memory),
             false if memory.looks < NOT_READY_LOOKS => {
                 let memory = Memory { looks: memory.looks + 1, ..memory };
-                Ok(Next::Wait { delay: NOT_READY_WAIT, checkpoint: stored(&memory) })
+                Ok(Next::Wait { delay: NOT_READY_WAIT, checkpoint: Checkpoint::of(&memory) })
             }
             false => Err(not_ready(body)),
         }
@@ -251,7 +235,7 @@ impl Publish<'_> {
 }
 
 fn call(request: Request, effect: Effect, memory: &Memory) -> Next {
-    Next::Call { request, effect, checkpoint: stored(memory) }
+    Next::Call { request, effect, checkpoint: Checkpoint::of(memory) }
 }
 
 /// The newest campaign with our marker, in a listing that begins with the newest.

@@ -66,16 +66,11 @@ fn is_zero(number: &u64) -> bool {
 
 impl State {
     pub(super) fn read(checkpoint: &Checkpoint) -> Result<Self, ConnectorError> {
-        let read = serde_json::from_value(Value::Object(checkpoint.0.clone()));
-        read.map_err(|_| ConnectorError::Unreadable { what: "what a publish had remembered" })
+        Ok(checkpoint.read()?.unwrap_or_default())
     }
 
     fn checkpoint(&self) -> Checkpoint {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(members)) => Checkpoint(members),
-            // Plain data with text keys is an object.
-            Ok(_) | Err(_) => Checkpoint::default(),
-        }
+        Checkpoint::of(self)
     }
 
     fn seen(&self) -> Result<&Seen, ConnectorError> {

@@ -89,15 +89,11 @@ fn is_zero(number: &u64) -> bool {
 
 impl State {
     pub(super) fn read(checkpoint: &Checkpoint) -> Result<Self, ConnectorError> {
-        let read = serde_json::from_value(Value::Object(checkpoint.0.clone()));
-        read.map_err(|_| ConnectorError::Unreadable { what: "what was remembered of the publish" })
+        Ok(checkpoint.read()?.unwrap_or_default())
     }
 
     fn checkpoint(&self) -> Checkpoint {
-        match serde_json::to_value(self) {
-            Ok(Value::Object(members)) => Checkpoint(members),
-            Ok(_) | Err(_) => Checkpoint::default(),
-        }
+        Checkpoint::of(self)
     }
 
     /// Whether there was one publish, and nobody saw what it was answered.
