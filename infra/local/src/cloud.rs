@@ -24,6 +24,7 @@ use crate::sam;
 use crate::schedule::Schedule;
 use crate::seed::{self, SeedError, SeededTenant, TENANT_FILE};
 use crate::template::{self, Attributes, Parameters, Template};
+use crate::wiring;
 
 /// Why the local cloud did not start.
 #[derive(Debug, thiserror::Error)]
@@ -172,6 +173,20 @@ impl Cloud {
         sam::template(self.lambda.definitions(), self.lambda.common_environment(), &self.aws_url(), built)
     }
 
+    /// What is wired to what: routes, authorizers, functions, event sources and schedules, as they are in force. With names and ARNs
+    /// as `Ref` and `GetAtt` give them; times in the units that the fields name.
+    #[must_use]
+    pub fn wiring(&self) -> serde_json::Value {
+        let sources = self.pollers.iter().map(|poller| poller.mapping());
+        wiring::wiring(self.gateway.as_ref(), &self.lambda, sources, &self.schedules)
+    }
+
+    /// What `GetAtt` gives for a resource of the template, as far as the local cloud knows the attribute.
+    #[must_use]
+    pub fn attribute(&self, logical_id: &str, attribute: &str) -> Option<&str> {
+        self.resources.get(logical_id)?.attributes.get(attribute).map(String::as_str)
+    }
+
     /// The tenant that was created at the start, if one was asked for.
     #[must_use]
     pub fn tenant(&self) -> Option<&SeededTenant> {
@@ -236,7 +251,7 @@ impl Cloud {
     /// When no queue feeds such a function.
     pub async fn deliver(&self, function: &str) -> Result<usize, InvokeError> {
         let name = self.lambda.find(function);
-        let fed = self.pollers.iter().find(|poller| Some(poller.function()) == name.as_deref());
+        let fed = self.pollers.iter().find(|poller| Some(&poller.mapping().function) == name.as_ref());
         match fed {
             Some(poller) => Ok(poller.deliver_visible().await),
             None => Err(InvokeError::Unknown(function.to_owned())),
@@ -306,7 +321,7 @@ async fn listen(what: &'static str, port: u16, option: &'static str) -> Result<T
 
 /// The caller's parameters over those of the local cloud, as far as the template has them.
 fn parameters(template: &Template, options: &Options, api_url: &str) -> BTreeMap<String, String> {
-    let own = [("Environment", "local"), ("PublicUrl", api_url)];
+    let own = [("Environment", "local"), ("PublicUrl", api_url), ("GbpPushAccount", simulator::gbp::PUSH_ACCOUNT)];
     let declared = |name: &str| template.parameters.get(name).is_some();
     let own = own.into_iter().filter(|(name, _)| declared(name));
     let mut parameters: BTreeMap<String, String> =
@@ -379,8 +394,6 @@ fn environment(options: &Options, emulators: &Emulators, simulator: &Simulator) 
             environment.entry((*host).to_owned()).or_insert_with(|| simulator.url_of(platform.name()));
         }
     }
-    let push_account = shared::variables::GBP_PUSH_ACCOUNT.to_owned();
-    environment.entry(push_account).or_insert_with(|| simulator::gbp::PUSH_ACCOUNT.to_owned());
     let own = simulator.url().trim_start_matches("http://").trim_end_matches('/').to_owned();
     environment.entry(shared::variables::LOCAL_HOSTS.to_owned()).or_insert(own);
     environment

@@ -24,6 +24,7 @@ mod sam;
 mod schedule;
 mod seed;
 mod template;
+mod wiring;
 
 pub use binaries::{Build, BuildError};
 pub use cloud::{Cloud, Error};

@@ -29,6 +29,11 @@ impl Rate {
         Some(Self(one * count))
     }
 
+    /// The time from one tick to the next.
+    pub(crate) fn period(self) -> Duration {
+        self.0
+    }
+
     /// How long until the next full period after `now_ms` since the epoch.
     fn wait(self, now_ms: u64) -> Duration {
         let period = u64::try_from(self.0.as_millis()).unwrap_or(u64::MAX);

@@ -37,6 +37,24 @@ fn flag<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<bool>, D::E
     }
 }
 
+/// What runs here is a program that speaks the Runtime API by itself.
+fn runtime<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    only(deserializer, "Runtime", "provided.al2023")
+}
+
+/// And it is called what Lambda looks for.
+fn handler<'de, D: Deserializer<'de>>(deserializer: D) -> Result<(), D::Error> {
+    only(deserializer, "Handler", "bootstrap")
+}
+
+fn only<'de, D: Deserializer<'de>>(deserializer: D, property: &str, known: &str) -> Result<(), D::Error> {
+    let text = String::deserialize(deserializer)?;
+    if text == known {
+        return Ok(());
+    }
+    Err(D::Error::custom(format!("the local cloud knows only the {property} {known}, not {text}")))
+}
+
 fn one_or_many<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     #[derive(Deserialize)]
     #[serde(untagged)]
@@ -262,12 +280,12 @@ pub(crate) struct Function {
     _architectures: NoEffect,
     #[serde(rename = "Description")]
     _description: NoEffect,
-    #[serde(rename = "Handler")]
-    _handler: NoEffect,
+    #[serde(rename = "Handler", default, deserialize_with = "handler")]
+    _handler: (),
     #[serde(rename = "RecursiveLoop")]
     _recursive_loop: NoEffect,
-    #[serde(rename = "Runtime")]
-    _runtime: NoEffect,
+    #[serde(rename = "Runtime", default, deserialize_with = "runtime")]
+    _runtime: (),
     #[serde(rename = "Tags")]
     _tags: NoEffect,
     #[serde(rename = "Tracing")]

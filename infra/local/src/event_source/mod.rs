@@ -76,9 +76,9 @@ impl Poller {
         Self { mapping, queue_url, client, lambda, logs }
     }
 
-    /// The name of the function that it feeds.
-    pub(crate) fn function(&self) -> &str {
-        &self.mapping.function
+    /// The mapping that it serves.
+    pub(crate) fn mapping(&self) -> &Mapping {
+        &self.mapping
     }
 
     /// Hands over one batch of what is visible now and waits until it is worked off. How many messages there were.

@@ -53,6 +53,10 @@ impl Authorizer {
         Self { definition, cache: Mutex::default() }
     }
 
+    pub(super) fn definition(&self) -> &AuthorizerDefinition {
+        &self.definition
+    }
+
     pub(super) async fn decide(&self, request: &Routed<'_>, lambda: &Lambda) -> Verdict {
         let Some(identity) = self.identity(request) else { return Verdict::Anonymous };
         if let Some(verdict) = self.remembered(&identity) {

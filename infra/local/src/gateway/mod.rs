@@ -55,7 +55,8 @@ pub(crate) struct Api {
 /// The running gateway; its listener closes when it is dropped.
 #[derive(Debug)]
 pub(crate) struct Gateway {
-    server: JoinHandle<()>,
+    served: Arc<Served>,
+    task: JoinHandle<()>,
 }
 
 #[derive(Debug)]
@@ -73,20 +74,31 @@ impl Gateway {
         routes.sort_by_key(|route| route.key.precedence());
         let authorizers =
             api.authorizers.into_iter().map(|(name, definition)| (name, Authorizer::new(definition))).collect();
-        let shared = Arc::new(Served { routes, authorizers, lambda, logs });
+        let served = Arc::new(Served { routes, authorizers, lambda, logs });
+        let state = Arc::clone(&served);
         let service =
-            Router::new().fallback(handle).with_state(shared).into_make_service_with_connect_info::<SocketAddr>();
-        let server = tokio::spawn(async move {
+            Router::new().fallback(handle).with_state(state).into_make_service_with_connect_info::<SocketAddr>();
+        let task = tokio::spawn(async move {
             // It ends only with its task.
             let _ended = axum::serve(listener, service).await;
         });
-        Self { server }
+        Self { served, task }
+    }
+
+    /// What it serves, the most specific route first.
+    pub(crate) fn routes(&self) -> &[Route] {
+        &self.served.routes
+    }
+
+    /// Who judges callers, by the names that routes call them.
+    pub(crate) fn authorizers(&self) -> impl Iterator<Item = (&str, &AuthorizerDefinition)> {
+        self.served.authorizers.iter().map(|(name, authorizer)| (name.as_str(), authorizer.definition()))
     }
 }
 
 impl Drop for Gateway {
     fn drop(&mut self) {
-        self.server.abort();
+        self.task.abort();
     }
 }
 

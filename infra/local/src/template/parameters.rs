@@ -2,9 +2,23 @@
 
 use std::collections::BTreeMap;
 
+use regex::Regex;
 use serde_json::Value as Json;
 
 use super::{Error, Node, Template};
+
+/// What a declaration may say of its parameter.
+const DECLARED: [&str; 9] = [
+    "AllowedPattern",
+    "AllowedValues",
+    "ConstraintDescription",
+    "Default",
+    "Description",
+    "MaxValue",
+    "MinValue",
+    "NoEcho",
+    "Type",
+];
 
 /// The value of every parameter.
 #[derive(Debug, Clone, Default)]
@@ -47,6 +61,15 @@ fn plain(node: &Node) -> Option<String> {
 }
 
 fn check(declaration: &Node, value: &str) -> Result<(), String> {
+    if let Some((unknown, _)) = declaration.fields().iter().find(|(name, _)| !DECLARED.contains(&name.as_str())) {
+        return Err(format!("the local cloud does not know {unknown} of a parameter"));
+    }
+    if let Some(pattern) = declaration.get("AllowedPattern").and_then(Node::text) {
+        let regex = Regex::new(pattern).map_err(|_| format!("the AllowedPattern {pattern} cannot be read"))?;
+        if !regex.is_match(value) {
+            return Err(format!("\"{value}\" does not match {pattern}"));
+        }
+    }
     if let Some(Node::List(allowed)) = declaration.get("AllowedValues") {
         let allowed: Vec<String> = allowed.iter().filter_map(plain).collect();
         if !allowed.iter().any(|one| one == value) {

@@ -50,6 +50,16 @@ async fn what_is_not_understood_is_named() {
             worker("Layers: [x]"),
             "Worker: the local cloud does not know the property Layers of AWS::Serverless::Function",
         ),
+        (worker("Handler: main"), "Worker: the local cloud knows only the Handler bootstrap, not main"),
+        (
+            "Resources: { Worker: { Type: AWS::Serverless::Function, Properties: { CodeUri: x, Runtime: python3.13 } } }"
+                .to_owned(),
+            "Worker: the local cloud knows only the Runtime provided.al2023, not python3.13",
+        ),
+        (
+            "Resources: {}\nParameters: { Name: { Type: String, Default: x, MinLength: 1 } }".to_owned(),
+            "Parameters.Name: the local cloud does not know MinLength of a parameter",
+        ),
         ("Resources: {}\nHooks: {}".to_owned(), "Hooks: the local cloud does not know this section"),
     ];
     for (template, expected) in cases {
@@ -60,7 +70,8 @@ async fn what_is_not_understood_is_named() {
 #[tokio::test]
 async fn parameters_are_checked_as_cloudformation_does() {
     let template = "Resources: {}\nParameters:\n  Mode: { Type: String, Default: a, AllowedValues: [a, b] }\n  \
-                    Count: { Type: Number, Default: 2, MinValue: 2 }\n";
+                    Count: { Type: Number, Default: 2, MinValue: 2 }\n  \
+                    Version: { Type: String, Default: v1.0, AllowedPattern: \"^v[0-9]+\\\\.[0-9]+$\" }\n";
     let with = async |name: &str, value: &str| {
         let workspace = Workspace::new(template);
         let mut options = workspace.options();
@@ -70,7 +81,10 @@ async fn parameters_are_checked_as_cloudformation_does() {
     assert_eq!(with("Mode", "b").await, Ok(()));
     assert_eq!(with("Mode", "c").await, Err("Parameters.Mode: \"c\" is not one of a, b".to_owned()));
     assert_eq!(with("Count", "1").await, Err("Parameters.Count: 1 is out of range".to_owned()));
-    assert_eq!(with("Moed", "b").await, Err("Parameters.Moed: there is only Mode, Count".to_owned()));
+    assert_eq!(with("Moed", "b").await, Err("Parameters.Moed: there is only Mode, Count, Version".to_owned()));
+    assert_eq!(with("Version", "v26.0").await, Ok(()));
+    let refused = Err("Parameters.Version: \"latest\" does not match ^v[0-9]+\\.[0-9]+$".to_owned());
+    assert_eq!(with("Version", "latest").await, refused);
 }
 
 #[tokio::test]

@@ -25,3 +25,4 @@ mod template_hardening;
 mod template_rules;
 mod tenant;
 mod webhooks;
+mod wiring;

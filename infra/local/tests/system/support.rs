@@ -1,5 +1,6 @@
 //! What the tests share: clouds that run the real functions, what these have logged, and patience.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
@@ -92,6 +93,17 @@ impl System {
     pub(crate) fn deliver(&self, function: &'static str) -> tokio::task::JoinHandle<Result<usize, InvokeError>> {
         let cloud = Arc::clone(&self.cloud);
         self.runtime.spawn(async move { cloud.deliver(function).await })
+    }
+
+    /// The environment variables of a function's process, which is started for this.
+    pub(crate) fn variables(&self, function: &str) -> BTreeMap<String, String> {
+        let (cloud, name) = (Arc::clone(&self.cloud), function.to_owned());
+        let provisioned = self.runtime.spawn(async move { cloud.provision(&name).await });
+        self.runtime.block_on(provisioned).unwrap().unwrap();
+        let environment = self.cloud.environments(function).pop().unwrap();
+        let variables = std::fs::read(format!("/proc/{}/environ", environment.pid)).unwrap();
+        let texts = variables.split(|byte| *byte == 0).map(|text| String::from_utf8_lossy(text).into_owned());
+        texts.filter_map(|text| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
     }
 
     pub(crate) async fn aws(&self) -> Clients {
