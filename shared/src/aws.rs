@@ -7,22 +7,28 @@ use std::{
 };
 
 use aws_config::{
-    BehaviorVersion, ConfigLoader, Region, SdkConfig,
+    BehaviorVersion, Region, SdkConfig,
     environment::{EnvironmentVariableCredentialsProvider, EnvironmentVariableRegionProvider},
+    meta::region::ProvideRegion as _,
     retry::RetryConfig,
     timeout::TimeoutConfig,
 };
 use aws_sdk_dynamodb::{
-    config::Credentials,
+    config::{Credentials, SharedCredentialsProvider},
     error::{ProvideErrorMetadata, SdkError},
     types::AttributeValue,
 };
 use aws_smithy_http_client::tls;
+use aws_types::{
+    sdk_config,
+    service_config::{LoadServiceConfig, ServiceConfigKey},
+};
 
 use crate::{
     aws_clock::{AwsClock, Listening},
     bucket::Bucket,
     clock::Clock,
+    config::{ProcessEnvironment, Variables as _},
     telemetry::Chain,
 };
 
@@ -74,13 +80,19 @@ pub struct Clients {
 impl Clients {
     /// The clients of a function: region, credentials and endpoints (`AWS_ENDPOINT_URL*`) come from the environment, where
     /// Lambda puts them. No file is read and no metadata service is asked. Their answers put `clock` right.
+    ///
+    /// Put together by hand: the loader of `aws-config` knows profiles, roles and sign-ons, and would bring all of that into
+    /// every function.
     pub async fn from_environment(clock: &Arc<AwsClock>) -> Self {
-        let config = defaults()
-            .region(EnvironmentVariableRegionProvider::new())
-            .credentials_provider(EnvironmentVariableCredentialsProvider::new())
-            .load()
-            .await;
-        Self::listening(config, clock)
+        let credentials = SharedCredentialsProvider::new(EnvironmentVariableCredentialsProvider::new());
+        let mut builder = defaults()
+            .region(EnvironmentVariableRegionProvider::new().region().await)
+            .credentials_provider(credentials)
+            .use_fips(is_on("AWS_USE_FIPS_ENDPOINT"))
+            .use_dual_stack(is_on("AWS_USE_DUALSTACK_ENDPOINT"))
+            .service_config(Endpoints);
+        builder.set_endpoint_url(variable("AWS_ENDPOINT_URL"));
+        Self::listening(builder.build(), clock)
     }
 
     /// Clients of a configuration made elsewhere, whose answers put `clock` right.
@@ -96,8 +108,9 @@ impl Clients {
     }
 
     /// Clients of one endpoint that stands in for all of AWS: an emulator. The credentials mean nothing there.
-    pub async fn at(endpoint: &str) -> Self {
-        Self::new(configuration(endpoint).await)
+    #[must_use]
+    pub fn at(endpoint: &str) -> Self {
+        Self::new(configuration(endpoint))
     }
 
     /// Clients of a configuration made elsewhere.
@@ -167,17 +180,18 @@ impl Clients {
 }
 
 /// The configuration of [`Clients::at`], for those who change a part of it.
-pub async fn configuration(endpoint: &str) -> SdkConfig {
+#[must_use]
+pub fn configuration(endpoint: &str) -> SdkConfig {
+    let credentials = Credentials::new("local", "local", None, None, "emulator");
     defaults()
         .region(Region::from_static("us-east-1"))
-        .credentials_provider(Credentials::new("local", "local", None, None, "emulator"))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
         .endpoint_url(endpoint)
-        .load()
-        .await
+        .build()
 }
 
 /// What every client has in common.
-fn defaults() -> ConfigLoader {
+fn defaults() -> sdk_config::Builder {
     let http = aws_smithy_http_client::Builder::new()
         .tls_provider(tls::Provider::Rustls(tls::rustls_provider::CryptoMode::AwsLc))
         .build_https();
@@ -187,18 +201,33 @@ fn defaults() -> ConfigLoader {
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
     let retries = RetryConfig::standard().with_max_attempts(ATTEMPTS).with_max_backoff(LONGEST_BACKOFF);
-    aws_config::defaults(BehaviorVersion::v2026_01_12())
-        .profile_files(no_files())
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::v2026_01_12())
         .http_client(http)
         .timeout_config(timeouts)
         .retry_config(retries)
 }
 
-/// One empty file in place of `~/.aws/config`: a function is configured by its environment alone.
-#[expect(deprecated, reason = "the new names are in a crate that we would depend on for these alone")]
-fn no_files() -> aws_config::profile::profile_file::ProfileFiles {
-    use aws_config::profile::profile_file::{ProfileFileKind, ProfileFiles};
-    ProfileFiles::builder().with_contents(ProfileFileKind::Config, "").build()
+/// The endpoint of one service alone: `AWS_ENDPOINT_URL_SQS`, `AWS_ENDPOINT_URL_SECRETS_MANAGER`.
+#[derive(Debug)]
+struct Endpoints;
+
+impl LoadServiceConfig for Endpoints {
+    fn load_config(&self, key: ServiceConfigKey<'_>) -> Option<String> {
+        variable(&endpoint_variable(&key))
+    }
+}
+
+fn endpoint_variable(key: &ServiceConfigKey<'_>) -> String {
+    format!("{}_{}", key.env(), key.service_id().to_uppercase().replace(' ', "_"))
+}
+
+fn variable(name: &str) -> Option<String> {
+    ProcessEnvironment.value(name).filter(|value| !value.is_empty())
+}
+
+fn is_on(name: &str) -> bool {
+    variable(name).is_some_and(|value| value.eq_ignore_ascii_case("true"))
 }
 
 /// Why a call failed, as text. The SDK's own error holds the raw answer and shows it in `Debug`, and an answer of KMS or
@@ -235,4 +264,16 @@ fn passes(code: &str) -> bool {
                 | "TransactionConflictException"
                 | "TransactionInProgressException"
         )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_services_own_endpoint_is_named_as_in_every_aws_sdk() {
+        let key =
+            ServiceConfigKey::builder().service_id("Secrets Manager").env("AWS_ENDPOINT_URL").profile("endpoint_url");
+        assert_eq!(endpoint_variable(&key.build().unwrap()), "AWS_ENDPOINT_URL_SECRETS_MANAGER");
+    }
 }

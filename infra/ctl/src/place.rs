@@ -71,7 +71,7 @@ impl Postd {
         }
         let clock = Arc::new(AwsClock::over(Arc::new(SystemClock)));
         let clients = match place.emulated() {
-            Some(endpoint) => Clients::at(endpoint).await,
+            Some(endpoint) => Clients::at(endpoint),
             None => Clients::listening(account().await, &clock),
         };
         let table = match (&place.state_table, &place.stack) {

@@ -33,7 +33,7 @@ impl Cloud {
     pub async fn bring_renewal_forward(&self, connection: &str) -> Result<(), RenewalError> {
         let connection: ConnectionId = connection.parse().map_err(|_| RenewalError::NotAConnection)?;
         let table = self.resource("StateTable").ok_or(RenewalError::NoTenant)?;
-        let store = Store::new(Clients::at(&self.aws_url()).await.dynamodb(), table);
+        let store = Store::new(Clients::at(&self.aws_url()).dynamodb(), table);
         let authorizer = Authorizer::new(store.clone(), Arc::new(SystemClock));
         let identified = authorizer.identify(&format!("Bearer {}", self.api_key())).await?;
         let tenant = identified.map_err(|_| RenewalError::NoTenant)?.tenant;

@@ -99,7 +99,7 @@ pub(crate) async fn tenant(
 ) -> Result<SeededTenant, SeedError> {
     let file = state_directory.map(|directory| directory.join(TENANT_FILE));
     let kept = file.as_ref().and_then(|file| std::fs::read(file).ok());
-    let clients = Clients::at(&emulators.endpoint_url()).await;
+    let clients = Clients::at(&emulators.endpoint_url());
     let store = Store::new(clients.dynamodb(), table);
     if let Some(kept) = kept.and_then(|bytes| serde_json::from_slice::<SeededTenant>(&bytes).ok()) {
         let authorizer = Authorizer::new(store.clone(), Arc::new(SystemClock));

@@ -104,7 +104,7 @@ impl Cloud {
         let mut settings = FacebookSettings::default();
         settings.set_graph_url(FACEBOOK, HostPolicy::StandIn)?;
         let connectors = Connectors::new(Settings::default()).with(Arc::new(Ways(Facebook::new(settings))));
-        let configuration = aws::configuration("http://emulators.invalid").await;
+        let configuration = aws::configuration("http://emulators.invalid");
         // The waits between two attempts of the SDK are drawn by chance; the same history must have the same ones.
         let retries = configuration.retry_config().cloned().unwrap_or_else(aws_config::retry::RetryConfig::standard);
         let configuration =

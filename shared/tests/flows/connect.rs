@@ -290,7 +290,7 @@ async fn health_finds_a_dead_connection_and_a_blip_changes_nothing() {
 async fn f56_no_token_stands_in_the_tables_in_plain_text() {
     let world = World::start().await;
     world.connected().await;
-    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).await.dynamodb();
+    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).dynamodb();
     for table in ["State", "Vault"] {
         let rows = client.scan().table_name(table).send().await.unwrap();
         assert!(rows.count() > 0);

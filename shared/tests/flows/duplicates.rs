@@ -205,7 +205,7 @@ async fn a_note_whose_post_was_never_stored_counts_for_a_minute() {
 
 /// Deletes a post, as if its function had died between the note and the post.
 async fn unstore(world: &World, post: &str) {
-    let clients = Clients::at(&world.emulators.endpoint_url()).await;
+    let clients = Clients::at(&world.emulators.endpoint_url());
     let key = format!("T#{}#POST#{post}", world.caller.tenant.id());
     let delete = clients.dynamodb().delete_item().table_name("State");
     delete.key("pk", AttributeValue::S(key)).key("sk", AttributeValue::S("POST".into())).send().await.unwrap();

@@ -442,7 +442,7 @@ async fn f61_f63_an_edit_whose_answer_was_lost_recognises_itself_however_late_it
     let theirs = PostEdit { nonce: "theirs", ..ours };
     assert!(matches!(world.store.edit(tenant, &ours).await.unwrap(), Edited::Done(_)));
     // DynamoDB knows the token for ten minutes; then the repetition is a transaction like any other.
-    let clients = shared::aws::Clients::at(&world.emulators.endpoint_url()).await;
+    let clients = shared::aws::Clients::at(&world.emulators.endpoint_url());
     let forgetful = clients.dynamodb().config().to_builder().interceptor(OnRequest(forget_token)).build();
     let forgetful = Store::new(aws_sdk_dynamodb::Client::from_conf(forgetful), "State");
     for store in [&world.store, &forgetful] {

@@ -42,8 +42,8 @@ type Sent = HashMap<Option<tokio::task::Id>, (String, bool)>;
 
 impl Faults {
     /// A publisher like the world's whose calls these faults befall.
-    pub(crate) async fn publisher(&self, world: &World) -> Publisher {
-        let clients = Clients::at(&world.emulators.endpoint_url()).await;
+    pub(crate) fn publisher(&self, world: &World) -> Publisher {
+        let clients = Clients::at(&world.emulators.endpoint_url());
         let dynamodb = clients.dynamodb().config().to_builder().interceptor(self.clone()).build();
         let sqs = clients.sqs().config().to_builder().interceptor(self.clone()).build();
         Publisher {

@@ -140,14 +140,14 @@ fn log_entry() -> LogEntry {
 }
 
 /// An empty table, and a store over it.
-async fn table(world: &World) -> (aws_sdk_dynamodb::Client, Store) {
+fn table(world: &World) -> (aws_sdk_dynamodb::Client, Store) {
     let table = Table::new("Golden", "pk")
         .with_sort_key("sk")
         .with_index("due", "due_shard", "due_at", Projection::KeysOnly)
         .with_index("attention", "attention_group", "attention_at", Projection::All)
         .with_time_to_live("expires_at");
     world.emulators.create_table(&table).unwrap();
-    let client = Clients::at(&world.emulators.endpoint_url()).await.dynamodb();
+    let client = Clients::at(&world.emulators.endpoint_url()).dynamodb();
     (client.clone(), Store::new(client, "Golden"))
 }
 
@@ -355,7 +355,7 @@ fn with_news(value: &mut Value) {
 #[tokio::test]
 async fn f83_every_row_is_still_written_with_all_that_it_had() {
     let world = World::start().await;
-    let (client, store) = table(&world).await;
+    let (client, store) = table(&world);
     write(&store).await;
     let (golden, actual): (BTreeMap<String, Value>, _) = (serde_json::from_str(ROWS).unwrap(), rows(&client).await);
     let mut found = Vec::new();
@@ -370,7 +370,7 @@ async fn f83_every_row_is_still_written_with_all_that_it_had() {
 #[tokio::test]
 async fn f83_every_row_of_the_files_is_read_whatever_a_newer_build_has_added() {
     let world = World::start().await;
-    let (client, store) = table(&world).await;
+    let (client, store) = table(&world);
     let golden: BTreeMap<String, Value> = serde_json::from_str(ROWS).unwrap();
     for row in golden.into_values() {
         let mut row = json!({ "M": row });
@@ -471,7 +471,7 @@ async fn f83_messages_are_written_and_read_as_they_were_and_news_in_them_is_pass
 #[tokio::test]
 async fn f83_content_of_a_newer_build_is_left_to_it_and_not_published_in_part() {
     let world = World::start().await;
-    let (client, store) = table(&world).await;
+    let (client, store) = table(&world);
     let golden: BTreeMap<String, Value> = serde_json::from_str(ROWS).unwrap();
     let mut row = json!({ "M": golden[&format!("T#{TENANT}#POST#{IMMEDIATE} POST")] });
     row["M"]["content"]["M"]["poll"] = json!({ "S": "yes or no" });

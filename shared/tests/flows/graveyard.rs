@@ -11,13 +11,13 @@ use crate::world::World;
 
 type Row = std::collections::HashMap<String, AttributeValue>;
 
-pub(crate) async fn dynamodb(world: &World) -> aws_sdk_dynamodb::Client {
-    Clients::at(&world.emulators.endpoint_url()).await.dynamodb()
+pub(crate) fn dynamodb(world: &World) -> aws_sdk_dynamodb::Client {
+    Clients::at(&world.emulators.endpoint_url()).dynamodb()
 }
 
 /// Every row of a table, in order.
 pub(crate) async fn rows(world: &World, table: &str) -> Vec<BTreeMap<String, AttributeValue>> {
-    let items = dynamodb(world).await.scan().table_name(table).send().await.unwrap().items.unwrap();
+    let items = dynamodb(world).scan().table_name(table).send().await.unwrap().items.unwrap();
     let mut rows: Vec<BTreeMap<_, _>> = items.into_iter().map(|item| item.into_iter().collect()).collect();
     rows.sort_by_key(|row| format!("{:?}", (&row["pk"], &row["sk"])));
     rows
@@ -59,7 +59,7 @@ pub(crate) async fn never_sent(world: &World, connection: &str, text: &str) -> S
 
 /// Takes the token of the connection's only destination out of the vault.
 pub(crate) async fn take_token(world: &World, connection: &str) -> Row {
-    let vault = dynamodb(world).await;
+    let vault = dynamodb(world);
     let items = vault.scan().table_name("Vault").send().await.unwrap().items.unwrap();
     let place = format!("CONN#{connection}#DEST#");
     let row = items.into_iter().find(|row| row["sk"].as_s().unwrap().starts_with(&place)).unwrap();
@@ -69,7 +69,7 @@ pub(crate) async fn take_token(world: &World, connection: &str) -> Row {
 }
 
 pub(crate) async fn give_token(world: &World, row: Row) {
-    dynamodb(world).await.put_item().table_name("Vault").set_item(Some(row)).send().await.unwrap();
+    dynamodb(world).put_item().table_name("Vault").set_item(Some(row)).send().await.unwrap();
 }
 
 /// `POST /v1/dead-letters/redrive`.

@@ -188,7 +188,7 @@ async fn f05_a_job_that_was_sent_twice_because_its_answer_was_lost_publishes_onc
     let world = World::start().await;
     let connection = world.connected().await;
     let faults = Faults::default();
-    let publisher = faults.publisher(&world).await;
+    let publisher = faults.publisher(&world);
     faults.lose_answers("SendMessage", 1);
     let before = world.emulators.counts();
     assert_eq!(send(&publisher, &world, "k", &saying(&connection, "once")).await.unwrap().status, 202);
@@ -222,7 +222,7 @@ async fn f06_a_post_that_was_stored_although_the_answer_was_lost_is_accepted_and
     ];
     for (number, (operation, times, window)) in cases.into_iter().enumerate() {
         world.publisher.duplicate_window = window;
-        let publisher = faults.publisher(&world).await;
+        let publisher = faults.publisher(&world);
         let text = format!("number {number}");
         let body = if operation == TRANSACTION { planned(&connection, &text) } else { saying(&connection, &text) };
         faults.lose_answers(operation, times);
@@ -238,7 +238,7 @@ async fn f06_a_post_whose_every_answer_was_lost_is_there_for_the_next_request() 
     let world = World::start().await;
     let connection = world.connected().await;
     let faults = Faults::default();
-    let publisher = faults.publisher(&world).await;
+    let publisher = faults.publisher(&world);
     for (key, operation, body) in
         [("a", "PutItem", saying(&connection, "now")), ("b", TRANSACTION, planned(&connection, "later"))]
     {
@@ -256,7 +256,7 @@ async fn a_transaction_that_meets_another_is_tried_again_and_then_left_to_the_ca
     let world = World::start().await;
     let connection = world.connected().await;
     let faults = Faults::default();
-    let publisher = faults.publisher(&world).await;
+    let publisher = faults.publisher(&world);
     let (now, later) = (saying(&connection, "now"), planned(&connection, "later"));
     for (operation, conflict, body) in [("PutItem", SINGLE_CONFLICT, &now), (TRANSACTION, CONFLICT, &later)] {
         faults.answer(operation, conflict, 2);
@@ -290,7 +290,7 @@ async fn a_conflict_costs_one_bulk_post_only() {
     let world = World::start().await;
     let connection = world.connected().await;
     let faults = Faults::default();
-    let publisher = faults.publisher(&world).await;
+    let publisher = faults.publisher(&world);
     let mut body = bulk::items(&connection, 0..5);
     body["posts"][3]["schedule"] = json!({ "at": "2026-11-21T12:00:00Z" });
     faults.answer(TRANSACTION, CONFLICT, 50);
@@ -306,7 +306,7 @@ async fn a_job_that_the_queue_does_not_take_costs_its_post_only_and_the_post_may
     let world = World::start().await;
     let connection = world.connected().await;
     let faults = Faults::default();
-    let publisher = faults.publisher(&world).await;
+    let publisher = faults.publisher(&world);
     let sent = |id: usize| json!({ "Id": id.to_string(), "MessageId": "m", "MD5OfMessageBody": "x" });
     let failed = |id: usize| json!({ "Id": id.to_string(), "Code": "InternalError", "SenderFault": false });
     let first =

@@ -232,7 +232,7 @@ async fn f11_a_clock_that_is_set_back_gives_no_tokens_and_keeps_none_back_for_lo
 async fn f11_without_a_table_requests_pass_and_wait_for_nothing_after_the_first() {
     let world = World::start().await;
     // Port 9 is nobody's: each call fails at once, and would be tried again if it were allowed to.
-    let nowhere = Clients::at("http://127.0.0.1:9").await.dynamodb();
+    let nowhere = Clients::at("http://127.0.0.1:9").dynamodb();
     let front = front_over(nowhere, &world.clock, Limits { tenant: 1, ..Limits::default() });
     for _ in 0..20 {
         let (status, headers) = list(&front, &tenant(1)).await;

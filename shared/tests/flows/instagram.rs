@@ -476,7 +476,7 @@ async fn f74_f76_a_comment_is_taken_in_once_in_the_shape_of_either_login_and_onl
     }
     let view = shown(&world, &connection).await;
     assert!(view["last_event"].to_string().contains("comments"), "{view:#}");
-    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).await.dynamodb();
+    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).dynamodb();
     let rows = client.scan().table_name("State").send().await.unwrap();
     let hooks = |prefix: &str| rows.items().iter().filter(|row| row["pk"].as_s().unwrap().contains(prefix)).count();
     assert_eq!((hooks("HOOK#instagram#"), hooks("#HOOK#2026")), (1, 1));

@@ -19,7 +19,7 @@ use crate::{bulk, world::World};
 type Row = std::collections::HashMap<String, AttributeValue>;
 
 async fn rows(world: &World) -> Vec<Row> {
-    let client = Clients::at(&world.emulators.endpoint_url()).await.dynamodb();
+    let client = Clients::at(&world.emulators.endpoint_url()).dynamodb();
     let mut pages = client.scan().table_name("State").into_paginator().items().send();
     let mut rows = Vec::new();
     while let Some(row) = pages.next().await {

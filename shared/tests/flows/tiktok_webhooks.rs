@@ -95,7 +95,7 @@ async fn f74_what_tiktok_tells_again_is_recorded_once() {
     for _ in 0..3 {
         assert_eq!(hand_in(&world, removal.clone()).await, 200);
     }
-    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).await.dynamodb();
+    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).dynamodb();
     let rows = client.scan().table_name("State").send().await.unwrap();
     let hooks = |prefix: &str| rows.items().iter().filter(|row| row["pk"].as_s().unwrap().contains(prefix)).count();
     assert_eq!((hooks("HOOK#tiktok#"), hooks("#HOOK#2026")), (1, 1));

@@ -73,7 +73,7 @@ async fn f74_a_signed_event_is_recorded_once_however_often_it_comes() {
     let event = last_event(&world, &connection).await;
     assert_eq!(event["kind"], "post.published");
     assert_eq!(event["remote_id"], format!("{}_555", seed::BAKERY));
-    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).await.dynamodb();
+    let client = shared::aws::Clients::at(&world.emulators.endpoint_url()).dynamodb();
     let rows = client.scan().table_name("State").send().await.unwrap();
     let hooks = |prefix: &str| rows.items().iter().filter(|row| row["pk"].as_s().unwrap().contains(prefix)).count();
     assert_eq!((hooks("HOOK#facebook#"), hooks("#HOOK#2026")), (1, 1));

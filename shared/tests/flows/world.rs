@@ -115,7 +115,7 @@ impl World {
         })
         .await
         .unwrap();
-        let clients = Clients::at(&emulators.endpoint_url()).await;
+        let clients = Clients::at(&emulators.endpoint_url());
         let resources = Resources::create(&emulators).await;
 
         let (connectors, transport): (_, Arc<dyn Transport>) = if let Some((connector, transport)) = stand_in {

@@ -61,7 +61,7 @@ impl Scene {
     pub(crate) async fn new() -> Self {
         let emulators = Emulators::start(Options::default()).await.unwrap();
         emulators.create_table(&Table::new(TABLE, "pk").with_sort_key("sk")).unwrap();
-        let dynamodb = Clients::at(&emulators.endpoint_url()).await.dynamodb();
+        let dynamodb = Clients::at(&emulators.endpoint_url()).dynamodb();
         Self { store: Store::new(dynamodb.clone(), TABLE), dynamodb, emulators }
     }
 
@@ -72,7 +72,7 @@ impl Scene {
     /// The vault beside the state table.
     pub(crate) async fn vault(&self) -> Vault {
         self.table(VAULT);
-        let clients = Clients::at(&self.emulators.endpoint_url()).await;
+        let clients = Clients::at(&self.emulators.endpoint_url());
         let token_key = self.emulators.create_key("alias/postd-tokens").await.unwrap();
         let config = config::Vault { table: VAULT.into(), token_key, data_keys: config::DataKeyLimits::default() };
         Vault::new(clients.kms(), clients.dynamodb(), &config, Function::Oauth, Arc::new(SystemClock))

@@ -84,7 +84,7 @@ async fn storm(cloud: &Cloud, client: &Client, plan: &Plan) -> Result<Outcome, F
     let callers = Callers::connect(&api, plan).await?;
     let kills = Kills::new(cloud, &api, plan);
     let platform = Platform::of(cloud)?;
-    let rest = Rest::new(cloud, &api, plan).await;
+    let rest = Rest::new(cloud, &api, plan);
     let facebook = cloud.simulator().ok_or("the simulator is gone")?.facebook();
     plan.pace.faults().into_iter().for_each(|fault| facebook.add_fault(fault));
     let began = Instant::now();

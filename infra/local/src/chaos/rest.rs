@@ -38,8 +38,8 @@ pub(crate) struct Rest<'a> {
 }
 
 impl<'a> Rest<'a> {
-    pub(crate) async fn new(cloud: &'a Cloud, api: &'a Api<'a>, plan: &'a Plan) -> Self {
-        let queues = Clients::at(&cloud.aws_url()).await.sqs();
+    pub(crate) fn new(cloud: &'a Cloud, api: &'a Api<'a>, plan: &'a Plan) -> Self {
+        let queues = Clients::at(&cloud.aws_url()).sqs();
         Self { cloud, api, plan, queues, views: RefCell::default(), moved: Cell::new(0) }
     }
 

@@ -102,7 +102,7 @@ impl Scene {
 
     /// A client of a tenant of their own, whose key no authorizer has seen yet.
     pub(crate) async fn stranger(&self) -> Result<Client, Failure> {
-        let clients = Clients::at(&self.cloud.aws_url()).await;
+        let clients = Clients::at(&self.cloud.aws_url());
         let table = self.cloud.resource("StateTable").ok_or("there is no StateTable")?;
         let store = Store::new(clients.dynamodb(), table);
         let now = SystemClock.now();

@@ -60,7 +60,7 @@ async fn f22_dead_letters_come_back_through_the_api_and_the_console_and_each_is_
     }
 
     // All three messages still lie in the queue of dead letters; two of them are about targets that are out.
-    let sqs = system.aws().await.sqs();
+    let sqs = system.aws().sqs();
     let (dead_letters, publish) = (arn(&system, "DeadLetterQueue"), arn(&system, "PublishQueue"));
     sqs.start_message_move_task().source_arn(dead_letters).destination_arn(publish).send().await.unwrap();
     let path = format!("/v1/posts/{}", posts[2]);
@@ -75,7 +75,7 @@ async fn f22_dead_letters_come_back_through_the_api_and_the_console_and_each_is_
         assert_eq!(system.on_page(seed::BAKERY, text), 1, "{text}");
     }
     assert_eq!(tenant.read("/v1/dead-letters").await["dead_letters"], json!([]));
-    let AuditChain::Whole(records) = system.store().await.audit_chain(tenant.id).await.unwrap() else {
+    let AuditChain::Whole(records) = system.store().audit_chain(tenant.id).await.unwrap() else {
         panic!("the audit is broken");
     };
     let actions: Vec<_> = records.iter().map(|record| record.action.as_str()).collect();

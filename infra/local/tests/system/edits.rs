@@ -30,7 +30,7 @@ async fn edit(tenant: &Tenant<'_>, post: &str, if_match: Option<&str>, changes: 
 
 /// Lets a consumer of tomorrow leave the target to a person.
 async fn leave_to_a_person(tenant: &Tenant<'_>, post: &str) {
-    let store = tenant.system.store().await;
+    let store = tenant.system.store();
     let post: PostId = post.parse().unwrap();
     let post = store.post(tenant.id, post, true).await.unwrap().unwrap();
     let (target, spec) = post.targets().next().unwrap();

@@ -46,7 +46,7 @@ async fn only_a_good_key_opens_the_api_and_every_other_is_told_why() {
     }
 
     let now = SystemClock.now();
-    let store = tenant.system.store().await;
+    let store = tenant.system.store();
     let (born, died) = (now - Duration::from_hours(1), now - Duration::from_secs(1));
     let old = NewKey { ends_at: Some(died), ..NewKey::unlimited("local", "old") };
     let expired = create_key(&store, tenant.id, &old, Actor::Postd, born).await.unwrap();

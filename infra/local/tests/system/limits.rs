@@ -68,7 +68,7 @@ async fn f11_without_its_table_the_api_answers_all_the_same_and_a_metric_tells()
     let system = System::start(&[("PublicRequestsPerMinute", "1")]);
     let tenant = Tenant::new(&system).await;
     let table = system.resource("StateTable");
-    system.aws().await.dynamodb().delete_table().table_name(table).send().await.unwrap();
+    system.aws().dynamodb().delete_table().table_name(table).send().await.unwrap();
     for _ in 0..5 {
         let answer = call(Method::GET, &tenant.url("/health"), &[], "").await;
         assert_eq!(answer.status, 503, "it tells what does not answer");

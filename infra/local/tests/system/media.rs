@@ -50,7 +50,7 @@ async fn f56_an_upload_is_published_and_no_address_that_was_signed_for_it_is_log
     system.assert_discreet();
     let fetched = |line: &&local::Line| line.text.contains("X-Amz-Signature");
     assert!(system.log().iter().find(fetched).is_none(), "a signed address was logged");
-    let rows = system.aws().await.dynamodb().scan().table_name(system.resource("StateTable")).send().await.unwrap();
+    let rows = system.aws().dynamodb().scan().table_name(system.resource("StateTable")).send().await.unwrap();
     assert!(!format!("{:?}", rows.items()).contains("X-Amz-Signature"), "a signed address was stored");
 }
 

@@ -13,7 +13,7 @@ use crate::tenant::{ADAS, Tenant, call, to_page};
 
 /// The sort keys of all rows of both tables that name this.
 async fn naming(system: &System, text: &str) -> Vec<String> {
-    let client = system.aws().await.dynamodb();
+    let client = system.aws().dynamodb();
     let mut found = Vec::new();
     for table in ["StateTable", "VaultTable"] {
         let pages = client.scan().table_name(system.resource(table)).into_paginator().items().send();
@@ -35,7 +35,7 @@ async fn f87_the_function_refresh_deletes_a_tenant_with_the_rights_that_it_has()
     tenant.settled(&post).await;
     let id = tenant.id.id();
     let by = Actor::Operator("grace".into());
-    delete_tenant(&system.store().await, id, by, SystemClock.now()).await.unwrap().unwrap();
+    delete_tenant(&system.store(), id, by, SystemClock.now()).await.unwrap().unwrap();
     // The gateway still knows the key.
     let refused = tenant.post("/v1/posts", &to_page(&connection, seed::BAKERY, "one more")).await;
     assert_eq!(refused.problem(), (403, "tenant.deleted".to_owned()));
@@ -46,7 +46,7 @@ async fn f87_the_function_refresh_deletes_a_tenant_with_the_rights_that_it_has()
     let dead = system.facebook().requests();
     assert!(dead.iter().any(|call| call.method == "DELETE" && call.path.ends_with("/permissions") && call.took_effect));
     // An hour ago, as far as its mark tells.
-    let update = system.aws().await.dynamodb().update_item().table_name(system.resource("StateTable"));
+    let update = system.aws().dynamodb().update_item().table_name(system.resource("StateTable"));
     let update = update.key("pk", AttributeValue::S(format!("T#{id}"))).key("sk", AttributeValue::S("TENANT".into()));
     let update =
         update.update_expression("SET deletion.requested_at = deletion.requested_at - :hour, due_at = :long_ago");
@@ -71,7 +71,7 @@ async fn whoever_asks_the_platform_to_be_forgotten_is() {
         rows.contains(&"STATUS".to_owned()).then_some(())
     };
     system.eventually("it is told to be done", told).await;
-    let sealed = system.aws().await.dynamodb().scan().table_name(system.resource("VaultTable")).send().await.unwrap();
+    let sealed = system.aws().dynamodb().scan().table_name(system.resource("VaultTable")).send().await.unwrap();
     assert!(!sealed.items().iter().any(|row| row["sk"].as_s().unwrap().contains(&connection)), "tokens are left");
     let url = tenant.url("/webhooks/facebook/data-deletion");
     let kind = [("content-type", "application/x-www-form-urlencoded")];

@@ -11,7 +11,7 @@ use crate::tenant::{ADAS, Tenant};
 
 async fn send(system: &System, body: &str) {
     let queue = system.resource("PublishQueue");
-    system.aws().await.sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
+    system.aws().sqs().send_message().queue_url(queue).message_body(body).send().await.unwrap();
 }
 
 /// Waits until no job is left, hidden and delayed ones included; what hides for long is brought back at once.
@@ -64,7 +64,7 @@ async fn f18_what_is_no_job_becomes_a_dead_letter_and_its_neighbours_are_publish
         assert_eq!(system.on_page(seed::GARDEN, &format!("A good neighbour, number {number}")), 1);
     }
 
-    let sqs = system.aws().await.sqs();
+    let sqs = system.aws().sqs();
     let queue = system.resource("DeadLetterQueue");
     let mut dead = Vec::new();
     let look = async || {

@@ -184,7 +184,7 @@ impl Stage {
 
     /// Everything that must not be seen.
     async fn canaries(&self) -> Scanner {
-        let secrets = self.system.aws().await.secrets_manager();
+        let secrets = self.system.aws().secrets_manager();
         let signing = secrets.get_secret_value().secret_id(self.system.resource("SigningKey")).send().await.unwrap();
         self.system.keep_secret("the signing key", signing.secret_string().unwrap());
         for (number, key) in self.system.cloud.emulators().unwrap().key_material().await.iter().enumerate() {
@@ -219,7 +219,7 @@ impl Stage {
             survey.look(&format!("request {operation}"), request);
         }
         for table in ["StateTable", "VaultTable"] {
-            let client = self.system.aws().await.dynamodb();
+            let client = self.system.aws().dynamodb();
             let scan = client.scan().table_name(self.system.resource(table));
             let mut rows = scan.into_paginator().items().send();
             while let Some(row) = rows.next().await {

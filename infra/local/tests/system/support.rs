@@ -106,12 +106,12 @@ impl System {
         texts.filter_map(|text| text.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))).collect()
     }
 
-    pub(crate) async fn aws(&self) -> Clients {
-        Clients::at(&self.cloud.aws_url()).await
+    pub(crate) fn aws(&self) -> Clients {
+        Clients::at(&self.cloud.aws_url())
     }
 
-    pub(crate) async fn store(&self) -> Store {
-        Store::new(self.aws().await.dynamodb(), self.resource("StateTable"))
+    pub(crate) fn store(&self) -> Store {
+        Store::new(self.aws().dynamodb(), self.resource("StateTable"))
     }
 
     /// What `Ref` gives for a resource of the template.

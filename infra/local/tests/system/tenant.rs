@@ -79,7 +79,7 @@ pub(crate) struct Tenant<'a> {
 
 impl<'a> Tenant<'a> {
     pub(crate) async fn new(system: &'a System) -> Self {
-        let store = system.store().await;
+        let store = system.store();
         let now = SystemClock.now();
         let return_urls = ReturnUrls::new([RETURN_URL.parse().unwrap()]).unwrap();
         let (id, _) = create_tenant(&store, "test", &return_urls, Actor::Postd, now).await.unwrap();

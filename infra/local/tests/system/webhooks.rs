@@ -120,7 +120,7 @@ async fn f74_a_delivery_that_is_repeated_is_taken_in_each_time_and_recorded_once
         assert_eq!(deliver(&system, JSON, Some(&signed(&body)), &body).await.status, 200);
     }
     let look = async || {
-        let depth = system.aws().await.sqs().get_queue_attributes().queue_url(system.resource("InboundQueue"));
+        let depth = system.aws().sqs().get_queue_attributes().queue_url(system.resource("InboundQueue"));
         let depth = depth.attribute_names(aws_sdk_sqs::types::QueueAttributeName::All).send().await.unwrap();
         let figures = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"];
         let figure = |name: &str| depth.attributes().unwrap()[&name.into()].clone();

@@ -208,7 +208,7 @@ impl Stage {
         let watch = Watch::new(Arc::clone(&oracle));
         let aws = Arc::new(Aws::new(time, Arc::clone(&plane), Arc::clone(&oracle), Arc::clone(&watch)).await?);
         let server = Arc::new(Server::new(scenario.rotation, time, Arc::clone(&plane), Arc::clone(&oracle), watch));
-        let configuration = shared::aws::configuration("http://emulators.invalid").await;
+        let configuration = shared::aws::configuration("http://emulators.invalid");
         let retries = configuration.retry_config().cloned().unwrap_or_else(aws_config::retry::RetryConfig::standard);
         let configuration =
             configuration.into_builder().retry_config(retries.with_use_static_exponential_base(true)).build();

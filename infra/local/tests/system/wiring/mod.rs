@@ -306,7 +306,7 @@ fn event_sources_and_schedules_are_those_that_sam_makes() {
 #[tokio::test]
 async fn queues_hide_keep_and_redrive_as_the_translated_template_says() {
     for stack in both() {
-        let sqs = stack.system.aws().await.sqs();
+        let sqs = stack.system.aws().sqs();
         let queues = stack.translated().resources("AWS::SQS::Queue");
         assert!(queues.iter().filter(|(_, queue)| queue["RedrivePolicy"].is_object()).count() >= 2);
         for (id, queue) in queues {
