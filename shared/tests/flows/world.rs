@@ -6,7 +6,7 @@ use std::{sync::Arc, time::Duration};
 use aws_sdk_dynamodb::config::Intercept;
 use aws_sdk_sqs::types::MessageSystemAttributeName;
 use bytes::Bytes;
-use emulators::{Emulators, Projection, Queue as QueueDescription, Table};
+use emulators::Emulators;
 use http::{HeaderMap, Method};
 use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
@@ -14,36 +14,39 @@ use shared::{
     apps::{Apps, SigningKeys},
     authorize::{self, Authorizer, NewKey},
     aws::Clients,
-    bucket::Bucket,
     clock::{Clock, ManualClock},
-    config,
     connect::{ConnectFlow, ReturnUrls},
     connector::{
-        Body, Connector, Request as Call,
-        settings::{HostPolicy, InstagramSettings, Settings},
+        Connector,
+        settings::{HostPolicy, Settings},
         transport::{HttpTransport, Transport},
     },
     connectors::Connectors,
-    consume::{Consumer, Message, Pace},
+    consume::{Consumer, Message},
     dispatch::Dispatcher,
     health::HealthCheck,
     http::{Caller, Request, Response},
-    media::Library,
-    offboarding::{self, Offboarding},
-    platform::Platform,
+    offboarding::Offboarding,
     problem::{Code, Problem},
     publish::Publisher,
-    queue::{self, DeadLetters, Queue},
+    queue::Queue,
     reach::Reach,
     read::Reader,
     redrive::Redriver,
     store::{Actor, Store},
-    telemetry::{Function, Metrics},
+    telemetry::Function,
     vault::Vault,
-    webhook::{Inbound, PublishedKeys, Receiver},
+    webhook::{Inbound, Receiver},
 };
 use simulator::{Simulator, facebook::seed};
-use url::Url;
+
+mod logins;
+mod parts;
+mod resources;
+
+use parts::Parts;
+pub(crate) use parts::settings;
+use resources::Resources;
 
 /// What the consumer function is given, in real time: enough on a busy machine. A platform that never answers is waited for
 /// until the longest call is over.
@@ -403,69 +406,6 @@ impl World {
         self.sqs.delete_message().queue_url(queue).receipt_handle(&message.receipt_handle).send().await.unwrap();
     }
 
-    /// Makes a connection the way a browser does, as `user` with `pages` ticked; what the return address was told.
-    pub(crate) async fn connect_as(&self, user: &str, pages: &[&str], session: &Value) -> Url {
-        let (dialog, cookie) = self.open(session).await;
-        let callback = self.consent(&dialog, user, pages, "continue").await;
-        self.finish(&callback, &cookie).await
-    }
-
-    /// Begins a session and opens its page: where that leads, and the cookie that it gives.
-    pub(crate) async fn open(&self, session: &Value) -> (Url, String) {
-        let request = self.request("POST /v1/connect/sessions", "/v1/connect/sessions", session);
-        let response = self.connect.handle(request).await.unwrap();
-        let view: Value = serde_json::from_str(&response.body).unwrap();
-        let url: Url = view["url"].as_str().unwrap().parse().unwrap();
-        let page =
-            self.connect.handle(self.request("GET /v1/connect/{session}", url.path(), &Value::Null)).await.unwrap();
-        assert_eq!(page.status, 303, "{}", page.body);
-        let cookie = page.cookies[0].split(';').next().unwrap().to_owned();
-        (location(&page), cookie)
-    }
-
-    /// Fills in the platform's page; where it sends the browser.
-    pub(crate) async fn consent(&self, dialog: &Url, user: &str, pages: &[&str], action: &str) -> Url {
-        let mut form: Vec<(String, String)> = dialog.query_pairs().into_owned().collect();
-        form.push(("user".into(), user.into()));
-        form.push(("action".into(), action.into()));
-        form.extend(pages.iter().map(|page| ("pages".to_owned(), (*page).to_owned())));
-        let mut address = dialog.clone();
-        address.set_query(None);
-        let mut call = Call::new(Method::POST, address);
-        call.body = Body::Form(form);
-        let answer = self.parts.transport.send(call, Duration::from_secs(5)).await.unwrap();
-        answer.headers["location"].to_str().unwrap().parse().unwrap()
-    }
-
-    /// Lets the browser come back; where it is sent then.
-    pub(crate) async fn finish(&self, callback: &Url, cookie: &str) -> Url {
-        location(&self.call_back(callback, cookie).await)
-    }
-
-    pub(crate) async fn call_back(&self, callback: &Url, cookie: &str) -> Response {
-        let path = format!("{}?{}", callback.path(), callback.query().unwrap_or_default());
-        let mut request = self.request("GET /v1/oauth/{platform}/callback", &path, &Value::Null);
-        request.cookies = vec![cookie.to_owned()];
-        self.connect.handle(request).await.unwrap_or_else(Response::from)
-    }
-
-    /// The usual connection: Ada with her bakery. Its id.
-    pub(crate) async fn connected(&self) -> String {
-        let session = serde_json::json!({ "platform": "facebook", "return_url": "http://127.0.0.1:9/done" });
-        // A whole login is a large future to carry along in every test.
-        let back = Box::pin(self.connect_as(seed::ADA, &[seed::BAKERY], &session)).await;
-        let (_, id) = back.query_pairs().find(|(name, _)| name == "connection").expect("connected");
-        id.into_owned()
-    }
-
-    /// A connection to two of Ada's Pages, the bakery's and the bookshop's.
-    pub(crate) async fn connect_two_pages(&self) -> String {
-        let session = serde_json::json!({ "platform": "facebook", "return_url": "http://127.0.0.1:9/done" });
-        let back = self.connect_as(seed::ADA, &[seed::BAKERY, seed::BOOKSHOP], &session).await;
-        let (_, id) = back.query_pairs().find(|(name, _)| name == "connection").expect("connected");
-        id.into_owned()
-    }
-
     /// What our app put on the bakery's Page, the newest first. (People write there, too.)
     pub(crate) fn page(&self) -> Vec<simulator::facebook::PostView> {
         let mut posts = self.simulator.facebook().page(seed::BAKERY).unwrap().posts;
@@ -479,11 +419,6 @@ impl World {
     }
 }
 
-pub(crate) fn location(response: &Response) -> Url {
-    let (_, location) = response.headers.iter().find(|(name, _)| *name == "location").expect("a redirect");
-    location.parse().unwrap()
-}
-
 async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (Caller, String) {
     let return_urls = ["https://app.example.com/done", "https://example.com/"].map(|url| url.parse().unwrap());
     let return_urls = ReturnUrls::new(return_urls).unwrap();
@@ -493,265 +428,4 @@ async fn new_tenant(store: &Store, authorizer: &Authorizer, now: Timestamp) -> (
     let identity = authorizer.identify(&format!("Bearer {}", key.expose())).await.unwrap();
     let identity = identity.map_err(Code::name).unwrap();
     (Caller { tenant: identity.tenant, key: identity.key, scopes: identity.scopes }, key.expose().to_owned())
-}
-
-/// The settings of every platform, with the simulated ones in their places.
-pub(crate) fn settings(simulator: &Simulator) -> Settings {
-    let (mut settings, facebook) = (Settings::default(), simulator.url_of("facebook"));
-    settings.facebook.set_graph_url(&facebook, HostPolicy::StandIn).unwrap();
-    settings.facebook.set_dialog_url(&facebook, HostPolicy::StandIn).unwrap();
-    settings.facebook.set_video_url(&facebook, HostPolicy::StandIn).unwrap();
-    settings.facebook.set_upload_url(&facebook, HostPolicy::StandIn).unwrap();
-    let mailchimp = simulator.url_of("mailchimp");
-    settings.mailchimp.set_login_url(&mailchimp, HostPolicy::StandIn).unwrap();
-    settings.mailchimp.set_api_url(&mailchimp, HostPolicy::StandIn).unwrap();
-    let tiktok = simulator.url_of("tiktok");
-    settings.tiktok.set_api_url(&tiktok, HostPolicy::StandIn).unwrap();
-    settings.tiktok.set_login_url(&tiktok, HostPolicy::StandIn).unwrap();
-    let gbp = simulator.url_of("gbp");
-    settings.gbp.set_login_url(&gbp, HostPolicy::StandIn).unwrap();
-    settings.gbp.set_token_url(&gbp, HostPolicy::StandIn).unwrap();
-    settings.gbp.set_accounts_url(&gbp, HostPolicy::StandIn).unwrap();
-    settings.gbp.set_locations_url(&gbp, HostPolicy::StandIn).unwrap();
-    settings.gbp.set_posts_url(&gbp, HostPolicy::StandIn).unwrap();
-    settings.gbp.set_keys_url(&gbp, HostPolicy::StandIn).unwrap();
-    settings.gbp.set_push_account(simulator::gbp::PUSH_ACCOUNT).unwrap();
-    let linkedin = simulator.url_of("linkedin");
-    settings.linkedin.set_api_url(&linkedin, HostPolicy::StandIn).unwrap();
-    settings.linkedin.set_oauth_url(&linkedin, HostPolicy::StandIn).unwrap();
-    let instagram = simulator.url_of("instagram");
-    for set in [
-        InstagramSettings::set_facebook_graph_url,
-        InstagramSettings::set_facebook_dialog_url,
-        InstagramSettings::set_graph_url,
-        InstagramSettings::set_login_url,
-        InstagramSettings::set_token_url,
-    ] {
-        set(&mut settings.instagram, &instagram, HostPolicy::StandIn).unwrap();
-    }
-    settings
-}
-
-/// What the use cases are made of.
-struct Parts {
-    clients: Clients,
-    clock: Arc<dyn Clock>,
-    connectors: Connectors,
-    transport: Arc<dyn Transport>,
-    resources: Resources,
-}
-
-impl Parts {
-    fn store(&self) -> Store {
-        Store::new(self.clients.dynamodb(), "State")
-    }
-
-    fn queue(&self) -> Queue {
-        Queue::new(self.clients.sqs(), &self.resources.publish_queue)
-    }
-
-    fn dead_letters(&self) -> DeadLetters {
-        DeadLetters::new(self.clients.sqs(), &self.resources.dead_letter_queue)
-    }
-
-    fn vault_config(&self) -> config::Vault {
-        config::Vault {
-            table: "Vault".into(),
-            token_key: self.resources.token_key.clone(),
-            data_keys: config::DataKeyLimits::default(),
-        }
-    }
-
-    fn vault(&self) -> Vault {
-        let (kms, dynamodb) = (self.clients.kms(), self.clients.dynamodb());
-        Vault::new(kms, dynamodb, &self.vault_config(), Function::Consumer, self.clock.clone())
-    }
-
-    fn apps(&self) -> Apps {
-        let none = Apps::new(self.clients.secrets_manager(), self.clock.clone());
-        self.resources
-            .apps
-            .iter()
-            .fold(none, |apps, (platform, secret)| apps.with(*platform, secret))
-            .with_tenants(TENANT_APPS)
-    }
-
-    fn metrics(&self, function: Function) -> Metrics {
-        Metrics::new(function, self.clock.clone())
-    }
-
-    fn publisher(&self) -> Publisher {
-        Publisher {
-            store: self.store(),
-            queue: self.queue(),
-            connectors: self.connectors.clone(),
-            media: self.library(),
-            clock: self.clock.clone(),
-            duplicate_window: None,
-        }
-    }
-
-    fn bucket(&self) -> Bucket {
-        self.clients.bucket(BUCKET, self.clock.clone())
-    }
-
-    fn library(&self) -> Library {
-        Library { store: self.store(), bucket: self.bucket(), clock: self.clock.clone(), days: MEDIA_DAYS }
-    }
-
-    fn reader(&self) -> Reader {
-        let signing_key = &self.resources.signing_key;
-        Reader {
-            store: self.store(),
-            queue: self.queue(),
-            dead_letters: self.dead_letters(),
-            signing_keys: SigningKeys::new(self.clients.secrets_manager(), signing_key, self.clock.clone()),
-            clock: self.clock.clone(),
-            figures_max_age: config::Figures::MAX_AGE,
-        }
-    }
-
-    fn connect(&self) -> ConnectFlow {
-        ConnectFlow {
-            store: self.store(),
-            vault: self.vault(),
-            apps: self.apps(),
-            connectors: self.connectors.clone(),
-            transport: self.transport.clone(),
-            clock: self.clock.clone(),
-            allow_loopback: true,
-        }
-    }
-
-    fn consumer(&self) -> Consumer {
-        Consumer {
-            store: self.store(),
-            queue: self.queue(),
-            dead_letters: self.dead_letters(),
-            vault: self.vault(),
-            apps: self.apps(),
-            connectors: self.connectors.clone(),
-            bucket: self.bucket(),
-            transport: self.transport.clone(),
-            clock: self.clock.clone(),
-            metrics: self.metrics(Function::Consumer),
-            pace: Pace::default(),
-        }
-    }
-
-    fn dispatcher(&self) -> Dispatcher {
-        Dispatcher {
-            store: self.store(),
-            queue: self.queue(),
-            clock: self.clock.clone(),
-            metrics: self.metrics(Function::Dispatch),
-        }
-    }
-
-    fn health(&self) -> HealthCheck {
-        HealthCheck {
-            store: self.store(),
-            vault: self.vault(),
-            apps: self.apps(),
-            connectors: self.connectors.clone(),
-            transport: self.transport.clone(),
-            clock: self.clock.clone(),
-            metrics: self.metrics(Function::Health),
-        }
-    }
-
-    fn redriver(&self) -> Redriver {
-        Redriver {
-            store: self.store(),
-            queue: self.queue(),
-            vault: self.vault(),
-            apps: self.apps(),
-            connectors: self.connectors.clone(),
-            transport: self.transport.clone(),
-            clock: self.clock.clone(),
-            metrics: self.metrics(Function::Redrive),
-        }
-    }
-
-    fn receiver(&self) -> Receiver {
-        Receiver {
-            store: self.store(),
-            queue: queue::Inbound::new(self.clients.sqs(), &self.resources.inbound_queue),
-            apps: self.apps(),
-            keys: PublishedKeys::new(self.transport.clone()),
-            connectors: self.connectors.clone(),
-            clock: self.clock.clone(),
-            metrics: self.metrics(Function::Webhooks),
-        }
-    }
-
-    fn inbound(&self) -> Inbound {
-        Inbound {
-            store: self.store(),
-            vault: self.vault(),
-            connectors: self.connectors.clone(),
-            clock: self.clock.clone(),
-        }
-    }
-
-    fn offboarding(&self) -> Offboarding {
-        Offboarding {
-            store: self.store(),
-            vault: self.vault(),
-            platforms: Some(self.platforms()),
-            clock: self.clock.clone(),
-        }
-    }
-
-    fn platforms(&self) -> offboarding::Platforms {
-        offboarding::Platforms {
-            apps: self.apps(),
-            connectors: self.connectors.clone(),
-            transport: self.transport.clone(),
-        }
-    }
-}
-
-/// What the template describes, as far as the flows need it.
-struct Resources {
-    publish_queue: String,
-    dead_letter_queue: String,
-    inbound_queue: String,
-    token_key: String,
-    apps: Vec<(Platform, String)>,
-    signing_key: String,
-}
-
-impl Resources {
-    async fn create(emulators: &Emulators) -> Self {
-        let state = Table::new("State", "pk")
-            .with_sort_key("sk")
-            .with_index("due", "due_shard", "due_at", Projection::KeysOnly)
-            .with_index("attention", "attention_group", "attention_at", Projection::All)
-            .with_time_to_live("expires_at");
-        emulators.create_table(&state).unwrap();
-        let expires_after_days = Some(u32::from(MEDIA_DAYS));
-        emulators.create_bucket(&emulators::Bucket { name: BUCKET.into(), expires_after_days });
-        emulators.create_table(&Table::new("Vault", "pk").with_sort_key("sk")).unwrap();
-        let dead = QueueDescription::new("publish-dead").with_attribute("MessageRetentionPeriod", "1209600");
-        let dead = emulators.create_queue(&dead).await.unwrap();
-        let publish = QueueDescription::new("publish").with_redrive(&dead.arn, 6);
-        let mut apps = Vec::new();
-        for platform in Platform::ALL {
-            let app = simulator::app(platform.name()).unwrap();
-            let app = serde_json::json!({
-                "client_id": app.id, "client_secret": app.secret, "webhook_verify_token": app.verify_token,
-            });
-            let secret = emulators.create_secret(platform.name(), &app.to_string()).await.unwrap();
-            apps.push((*platform, secret));
-        }
-        Self {
-            publish_queue: emulators.create_queue(&publish).await.unwrap().url,
-            dead_letter_queue: dead.url,
-            inbound_queue: emulators.create_queue(&QueueDescription::new("inbound")).await.unwrap().url,
-            token_key: emulators.create_key("alias/tokens").await.unwrap(),
-            apps,
-            signing_key: emulators.create_secret("signing", &"s".repeat(64)).await.unwrap(),
-        }
-    }
 }
