@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use shared::limit::Limits;
 use simulator::facebook::{Fault, FaultKind, seed};
 
-use crate::{bulk, ingress, world::World};
+use crate::{bulk, figures, ingress, removal, world::World};
 
 /// The write and read units that everything since `before` has cost.
 fn units(world: &World, before: &Counts) -> (f64, f64) {
@@ -129,6 +129,32 @@ async fn a_lost_answer_costs_six_write_units_and_the_question_seven() {
     // Of two days the targets and the notes are read, before the platform is asked and after it has shown something.
     assert_eq!(work(&world).await, (7.0, 9.5));
     assert_eq!(world.page().len(), 1);
+}
+
+#[tokio::test]
+async fn figures_cost_their_reading_and_next_to_nothing_while_they_are_young() {
+    let world = World::start().await;
+    let id = figures::published(&world).await;
+    world.advance(600);
+    let before = world.emulators.counts();
+    figures::figures(&world, &id).await;
+    let asked = units(&world, &before);
+    let reading = work(&world).await;
+    let before = world.emulators.counts();
+    figures::figures(&world, &id).await;
+    let young = units(&world, &before);
+    assert_eq!([asked, reading, young], [(1.0, 3.5), (2.0, 3.5), (0.0, 3.5)]);
+}
+
+#[tokio::test]
+async fn a_removal_costs_what_is_asked_done_and_noted_in_the_audit() {
+    let world = World::start().await;
+    let id = removal::published(&world).await;
+    let before = world.emulators.counts();
+    removal::asked(&world, &id).await;
+    let asked = units(&world, &before);
+    assert_eq!([asked, work(&world).await], [(7.0, 8.0), (9.0, 3.5)]);
+    assert_eq!(world.page().len(), 0);
 }
 
 #[tokio::test]

@@ -17,7 +17,7 @@ use crate::{
 const ROUTE: &str = "GET /v1/posts/{post}/analytics";
 
 /// The figures of the first target, as the API tells them now.
-async fn figures(world: &World, id: &str) -> Value {
+pub(crate) async fn figures(world: &World, id: &str) -> Value {
     world.read(ROUTE, &format!("/v1/posts/{id}/analytics")).await.unwrap()["targets"][0].clone()
 }
 
@@ -29,7 +29,7 @@ async fn read(world: &World, id: &str) -> Value {
 }
 
 /// A post of a Page at LinkedIn: figures there rise with every minute.
-async fn published(world: &World) -> String {
+pub(crate) async fn published(world: &World) -> String {
     let session = json!({ "platform": "linkedin_page", "return_url": "http://127.0.0.1:9/done" });
     let back = Box::pin(world.connect_as(ANN, &[], &session)).await;
     let (_, connection) = back.query_pairs().find(|(name, _)| name == "connection").expect("connected");

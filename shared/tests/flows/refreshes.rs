@@ -1,33 +1,27 @@
 //! Tokens that are renewed: one at a time, ahead of their end, and never at the cost of a token that works.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
-use aws_sdk_dynamodb::config::http::HttpRequest;
 use jiff::SignedDuration;
-use rstest::rstest;
 use serde_json::json;
 use shared::{
     clock::Clock,
-    connector::{Act, Refusal, driver::Budget},
+    connector::driver::Budget,
     health::HealthCheck,
     platform::{AppOwner, Platform},
     refresh::{Refreshed, Round, Why, Wish},
-    store::{ConnectionState, Lease, Release, Resting, Sent},
+    store::ConnectionState,
     vault::Expected,
 };
 use simulator::tokens::{Outcome, Rotation};
 
 use crate::{
-    intercept::OnRequest,
     rotating::{ACCOUNT, Fault, Gate, Scene},
     world::TENANT_APPS,
 };
+
+mod leases;
+mod lost_answers;
 
 const GRACE: Rotation = Rotation::Grace(SignedDuration::from_mins(5));
 
@@ -69,6 +63,10 @@ fn version_of(outcome: &Refreshed) -> u64 {
 fn code_of(outcome: &Refreshed) -> &str {
     let (Refreshed::Ended(reason) | Refreshed::Later { reason, .. }) = outcome else { panic!("{outcome:?}") };
     &reason.code
+}
+
+fn instead(status: u16) -> Fault {
+    Fault::Instead(status, json!({ "error": "server_error" }), &[])
 }
 
 /// How often refresh tokens were used, and how often one was used that had been used before.
@@ -146,256 +144,6 @@ async fn f47_tokens_are_renewed_ahead_of_their_end_for_days_and_never_twice() {
     assert_eq!(uses(&scene), (usize::try_from(renewed).unwrap(), 0));
     let row = scene.row().await;
     assert_eq!((row.state, row.access_expires_at), (ConnectionState::Active, scene.stored().await.0.access_expires_at));
-}
-
-#[rstest]
-#[case::silence(|| Fault::AnswerLost)]
-#[case::a_500_after_the_effect(|| Fault::After(500, json!({})))]
-#[case::an_answer_that_cannot_be_read(|| Fault::After(200, json!("<html>")))]
-#[tokio::test]
-async fn f48_a_server_with_grace_forgives_a_lost_answer(#[case] fault: fn() -> Fault) {
-    let scene = Scene::with(GRACE).await;
-    scene.stage.fail([fault()]);
-    assert_eq!(version_of(&refresh(&scene).await), 2);
-    assert_eq!((uses(&scene), scene.stage.server().count(Outcome::Forgiven)), ((2, 0), 1));
-    assert_eq!(version_of(&refresh(&scene).await), 3);
-}
-
-#[rstest]
-#[case::silence(|| Fault::AnswerLost)]
-#[case::a_500_after_the_effect(|| Fault::After(500, json!({})))]
-#[tokio::test]
-async fn f48_at_a_strict_server_a_lost_answer_ends_in_reconnect_with_its_cause_and_never_loops(
-    #[case] fault: fn() -> Fault,
-) {
-    let scene = Scene::with(Rotation::Strict).await;
-    scene.stage.fail([fault()]);
-    let ended = refresh(&scene).await;
-    assert_eq!((code_of(&ended), uses(&scene)), ("connection.refresh_lost", (2, 1)));
-    let row = scene.row().await;
-    assert_eq!((row.state, row.reason.unwrap().code.as_str()), (ConnectionState::Reconnect, "connection.refresh_lost"));
-    for _ in 0..20 {
-        assert_eq!(code_of(&refresh(&scene).await), "connection.refresh_lost");
-        scene.advance(3_600);
-        tick(&scene).await;
-    }
-    assert_eq!(uses(&scene), (2, 1), "nobody asks again");
-    let tokens = scene.stage.login();
-    scene.keep(&tokens, Expected::Any).await;
-    assert_eq!((version_of(&refresh(&scene).await), uses(&scene)), (3, (3, 1)));
-}
-
-#[rstest]
-#[case::forgiven(GRACE, true)]
-#[case::strict(Rotation::Strict, false)]
-#[tokio::test]
-async fn f48_a_crash_between_the_answer_and_the_store_counts_as_the_first_try(
-    #[case] rotation: Rotation,
-    #[case] recovers: bool,
-) {
-    let scene = Scene::with(rotation).await;
-    let gate = Arc::new(Gate::default());
-    scene.stage.fail([Fault::HeldBack(gate.clone())]);
-    let (health, wanted) = (scene.world.health_sandbox(), wish(&scene, 1));
-    let killed = tokio::spawn(async move { refresh_by(&health, wanted).await });
-    gate.entered().await;
-    killed.abort();
-    assert!(killed.await.unwrap_err().is_cancelled());
-    scene.advance(90);
-    let outcome = refresh(&scene).await;
-    if recovers {
-        assert_eq!((version_of(&outcome), uses(&scene)), (2, (2, 0)));
-    } else {
-        assert_eq!((code_of(&outcome), uses(&scene)), ("connection.refresh_lost", (2, 1)));
-        assert_eq!(scene.row().await.state, ConnectionState::Reconnect);
-    }
-}
-
-#[rstest]
-#[case::not_reached(|| vec![Fault::NotSent], "platform.not_reached", 30)]
-#[case::failing(|| vec![instead(500), instead(503)], "oauth.failed", 30)]
-#[case::full(|| vec![Fault::Instead(429, json!({}), &[("retry-after", "600")])], "oauth.rate.app", 600)]
-#[case::our_app(|| vec![Fault::Instead(401, json!({ "error": "invalid_client" }), &[])], "oauth.client_refused", 1_800)]
-#[case::our_request(|| vec![Fault::Instead(400, json!({ "error": "invalid_scope" }), &[])], "oauth.refused", 1_800)]
-#[tokio::test]
-async fn f48_what_does_not_end_the_grant_is_waited_out_with_the_old_token(
-    #[case] faults: fn() -> Vec<Fault>,
-    #[case] code: &str,
-    #[case] wait: i64,
-) {
-    let scene = Scene::with(Rotation::Strict).await;
-    scene.stage.fail(faults());
-    let before = scene.world.clock.now();
-    let outcome = refresh(&scene).await;
-    assert_eq!(code_of(&outcome), code);
-    let Refreshed::Later { at, .. } = outcome else { panic!("{outcome:?}") };
-    let seconds = at.duration_since(before).as_secs();
-    assert!((wait / 2..=wait).contains(&seconds), "{seconds}");
-    assert!(scene.row().await.state != ConnectionState::Reconnect);
-    // Nobody asks before that.
-    assert_eq!((code_of(&refresh(&scene).await), uses(&scene)), (code, (0, 0)));
-    scene.advance(wait);
-    assert_eq!((version_of(&refresh(&scene).await), uses(&scene)), (2, (1, 0)));
-    assert_eq!(scene.row().await.state, ConnectionState::Active);
-}
-
-fn instead(status: u16) -> Fault {
-    Fault::Instead(status, json!({ "error": "server_error" }), &[])
-}
-
-#[tokio::test]
-async fn f48_an_outage_of_hours_degrades_the_connection_when_the_old_token_ends_and_passes_without_its_owner() {
-    let scene = Scene::with(Rotation::Strict).await;
-    let mut states = vec![scene.row().await.state];
-    for _ in 0..16 {
-        scene.advance(900);
-        scene.stage.fail([instead(503), instead(503), instead(503), instead(503)]);
-        tick(&scene).await;
-        states.push(scene.row().await.state);
-    }
-    states.dedup();
-    assert_eq!(states, [ConnectionState::Active, ConnectionState::Degraded]);
-    assert_eq!(scene.row().await.reason.unwrap().code, "connection.refresh_failing");
-    scene.stage.fail_no_more();
-    scene.advance(3_600);
-    assert_eq!(tick(&scene).await.renewed, 1);
-    let row = scene.row().await;
-    assert_eq!((row.state, row.reason, uses(&scene)), (ConnectionState::Active, None, (1, 0)));
-}
-
-#[tokio::test]
-async fn f48_while_kms_is_down_no_token_is_used_and_none_is_lost() {
-    let scene = Scene::with(Rotation::Strict).await;
-    let down = OnRequest(|request: &mut HttpRequest| {
-        if request.headers().get("x-amz-target").is_some_and(|target| target.starts_with("TrentService")) {
-            request.set_uri("http://127.0.0.1:1/").unwrap();
-        }
-    });
-    let health = scene.world.health_sandbox_through(down);
-    let outcome = refresh_by(&health, wish(&scene, 1)).await;
-    assert_eq!((code_of(&outcome), uses(&scene)), ("connection.refresh_unavailable", (0, 0)));
-    assert_eq!(version_of(&refresh(&scene).await), 2);
-}
-
-#[tokio::test]
-async fn f48_a_new_token_is_stored_though_the_first_writes_fail() {
-    let scene = Scene::with(Rotation::Strict).await;
-    let failed = Arc::new(AtomicUsize::new(0));
-    let count = failed.clone();
-    let failing = OnRequest(move |request: &mut HttpRequest| {
-        let target = request.headers().get("x-amz-target").unwrap_or_default().to_owned();
-        let is_vault = request.body().bytes().is_some_and(|body| String::from_utf8_lossy(body).contains("\"Vault\""));
-        if target.ends_with("TransactWriteItems") && is_vault && count.fetch_add(1, Ordering::Relaxed) < 4 {
-            request.set_uri("http://127.0.0.1:1/").unwrap();
-        }
-    });
-    let health = scene.world.health_sandbox_through(failing);
-    let outcome = refresh_by(&health, wish(&scene, 1)).await;
-    assert!(failed.load(Ordering::Relaxed) > 4);
-    assert_eq!((version_of(&outcome), uses(&scene)), (2, (1, 0)));
-}
-
-#[tokio::test]
-async fn what_an_answer_leaves_out_stays_as_it_was_and_an_empty_token_is_no_answer() {
-    let scene = Scene::with(Rotation::Never).await;
-    let (before, _) = scene.stored().await;
-    assert_eq!(version_of(&refresh(&scene).await), 2);
-    let (after, _) = scene.stored().await;
-    assert_eq!(before.refresh.unwrap().expose(), after.refresh.unwrap().expose());
-    assert_eq!(before.refresh_expires_at, after.refresh_expires_at);
-    assert_ne!(before.access.expose(), after.access.expose());
-    let empty = || Fault::Instead(200, json!({ "access_token": "", "refresh_token": "" }), &[]);
-    scene.stage.fail([empty(), empty()]);
-    assert_eq!(code_of(&refresh(&scene).await), "platform.answer_unreadable");
-    let (kept, version) = scene.stored().await;
-    assert_eq!((kept.access.expose(), version), (after.access.expose(), 2));
-}
-
-#[tokio::test]
-async fn f49_a_holder_that_was_frozen_past_its_lease_cannot_store_over_a_newer_token() {
-    let scene = Scene::with(GRACE).await;
-    let gate = Arc::new(Gate::default());
-    scene.stage.fail([Fault::HeldBack(gate.clone())]);
-    let (health, wanted) = (scene.world.health_sandbox(), wish(&scene, 1));
-    let frozen = tokio::spawn(async move { refresh_by(&health, wanted).await });
-    gate.entered().await;
-    scene.advance(120);
-    assert_eq!(version_of(&refresh(&scene).await), 2);
-    scene.advance(3_600);
-    assert_eq!(version_of(&refresh(&scene).await), 3);
-    let (newest, _) = scene.stored().await;
-    gate.open();
-    assert_eq!(version_of(&frozen.await.unwrap()), 3, "it takes what stands there");
-    let (stored, version) = scene.stored().await;
-    assert_eq!((stored.access.expose(), version), (newest.access.expose(), 3));
-    assert_eq!((version_of(&refresh(&scene).await), uses(&scene).1), (4, 0));
-}
-
-#[tokio::test]
-async fn f49_a_holder_that_was_frozen_past_its_lease_cannot_end_the_connection() {
-    let scene = Arc::new(Scene::with(Rotation::Strict).await);
-    let other = scene.clone();
-    // While the call is on its way, the lease ends and another renews: what is answered then is history.
-    scene.stage.fail([Fault::Meanwhile(Box::new(move || {
-        Box::pin(async move {
-            other.advance(120);
-            assert_eq!(version_of(&refresh(&other).await), 2);
-        })
-    }))]);
-    let late = refresh_by(&scene.world.health, wish(&scene, 1)).await;
-    assert_eq!(scene.stage.server().count(Outcome::Reused), 1, "the late call is refused");
-    assert_eq!(version_of(&late), 2);
-    assert_eq!(scene.row().await.state, ConnectionState::Active);
-}
-
-#[tokio::test]
-async fn f49_the_word_of_a_holder_whose_lease_has_passed_to_another_changes_nothing() {
-    let scene = Scene::with(Rotation::Strict).await;
-    let (tenant, id, now) = (scene.world.caller.tenant, scene.connection, scene.world.clock.now());
-    let store = &scene.world.store;
-    let lease = async |owner: &str, seconds: i64| {
-        let at = now.saturating_add(SignedDuration::from_secs(seconds)).unwrap();
-        let until = at.saturating_add(SignedDuration::from_secs(15)).unwrap();
-        store.lease_refresh(tenant, id, (owner, 1), at, until).await.unwrap()
-    };
-    let Lease::Won(first) = lease("one", 0).await else { panic!("not won") };
-    assert!(matches!(lease("other", 20).await, Lease::Held(_)), "clocks may differ");
-    let Lease::Won(second) = lease("other", 26).await else { panic!("not won") };
-    assert!(second.fence > first.fence);
-    let sent = Sent { version: 1, times: 1, at: now };
-    assert!(!store.record_refresh(tenant, id, first.fence, sent, now).await.unwrap());
-    assert!(!store.release_refresh(tenant, id, first.fence, &Release::Untouched).await.unwrap());
-    let over = Resting { version: 1, failures: 0, reason: Refusal::ours("over", Act::EndUser, "Over.") };
-    assert!(!store.end_by_refresh(tenant, id, (first.fence, &over), now, now).await.unwrap());
-    assert_eq!(scene.row().await.state, ConnectionState::Active);
-    assert!(store.end_by_refresh(tenant, id, (second.fence, &over), now, now).await.unwrap());
-    assert_eq!(scene.row().await.state, ConnectionState::Reconnect);
-}
-
-#[tokio::test]
-async fn f49_what_was_learned_with_a_grant_that_has_ended_since_does_not_bring_the_connection_back() {
-    let scene = Scene::with(Rotation::Strict).await;
-    assert_eq!(version_of(&refresh(&scene).await), 2);
-    scene.stage.server().end(ACCOUNT);
-    assert_eq!(code_of(&refresh_by(&scene.world.health, wish(&scene, 2)).await), "oauth.invalid_grant");
-    // Whoever renewed it to 2, or asked with that token, says only now that all is well, or nearly.
-    let (tenant, id, now) = (scene.world.caller.tenant, scene.connection, scene.world.clock.now());
-    for state in [ConnectionState::Active, ConnectionState::Degraded] {
-        assert!(
-            !scene.world.store.set_connection_state(tenant, id, (state, None, now), now).await.unwrap(),
-            "{state:?}"
-        );
-        assert_eq!(scene.row().await.state, ConnectionState::Reconnect);
-    }
-    scene.advance(60);
-    let tokens = scene.stage.login();
-    scene.keep(&tokens, Expected::Any).await;
-    let now = scene.world.clock.now();
-    let learned = (ConnectionState::Active, None, now);
-    assert!(
-        scene.world.store.set_connection_state(tenant, id, learned, now).await.unwrap(),
-        "a login is another grant"
-    );
 }
 
 #[tokio::test]

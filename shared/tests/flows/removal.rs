@@ -21,11 +21,11 @@ async fn ask(world: &World, id: &str) -> Result<Response, Problem> {
 }
 
 /// The same, where it is a matter of course.
-async fn asked(world: &World, id: &str) {
+pub(crate) async fn asked(world: &World, id: &str) {
     assert_eq!(ask(world, id).await.unwrap().status, 202);
 }
 
-async fn published(world: &World) -> String {
+pub(crate) async fn published(world: &World) -> String {
     let id = world.accept(&world.connected().await, "Fresh bread").await;
     world.drain().await;
     assert_eq!((world.state(&id).await.as_str(), world.page().len()), ("published", 1));

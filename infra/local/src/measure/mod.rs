@@ -1,4 +1,4 @@
-//! `cargo run --release -p local -- measure`: figures of the real function binaries on this machine.
+//! `cargo run --profile quick -p local -- measure`: figures of the real function binaries on this machine.
 //!
 //! What they mean, and what must not be concluded from them, is in `docs/performance.md`.
 
@@ -9,7 +9,6 @@ mod machine;
 mod process;
 mod report;
 mod scene;
-mod sizes;
 mod startup;
 
 use std::error::Error;
@@ -27,7 +26,9 @@ type Failure = Box<dyn Error>;
 pub(crate) async fn run(arguments: MeasureArguments) -> Result<(), Failure> {
     let release = !cfg!(debug_assertions);
     if !release {
-        say("WARNING: this is a debug build; its figures mean nothing (cargo run --release -p local -- measure)")?;
+        say(
+            "WARNING: this is a debug build; its figures mean nothing (cargo run --profile quick -p local -- measure)",
+        )?;
     }
     let build = Build { release, skip: arguments.no_build, target_directory: None };
     let mut report = Report::new(machine::describe().await);
@@ -53,7 +54,6 @@ pub(crate) async fn run(arguments: MeasureArguments) -> Result<(), Failure> {
 
     say("starts of the local cloud")?;
     startup::measure(&arguments.template, release, &mut report).await?;
-    sizes::measure(&arguments.template, release, &mut report).await?;
 
     report.ended(&machine::load());
     write!(io::stdout(), "{report}")?;
