@@ -154,11 +154,16 @@ impl Request {
     }
 }
 
-/// Reads a JSON text as a `T`.
+/// Reads a JSON object as a `T`.
 ///
 /// # Errors
 /// 400 (not JSON) or 422 with a pointer to what has another shape.
 pub(crate) fn read_json<'a, T: Deserialize<'a>>(text: &'a [u8]) -> Result<T, Problem> {
+    // serde would take a list for an object, its fields in the order in which we happened to write them down.
+    if text.trim_ascii_start().first() == Some(&b'[') {
+        let text = "An object is expected here, not a list.";
+        return Err(Problem::invalid(vec![Fault::new("", "body.shape", text)]));
+    }
     let mut reader = serde_json::Deserializer::from_slice(text);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = pointer(error.path());

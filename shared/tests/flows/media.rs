@@ -312,6 +312,8 @@ async fn an_upload_that_is_too_large_or_of_no_known_type_is_not_announced() {
     assert_eq!((page.status, codes), (422, vec!["upload.type_unsupported", "upload.empty"]));
     let unknown = announce(&world, None, &json!({ "content_type": "image/png", "size": 1, "facts": {} })).await;
     assert_eq!(unknown.unwrap_err().errors[0].code, "body.shape");
+    let list = announce(&world, None, &json!(["image/png", 7])).await.unwrap_err();
+    assert_eq!((list.status, list.errors[0].code.as_str()), (422, "body.shape"), "serde would take it for an object");
 }
 
 #[tokio::test]
