@@ -18,6 +18,7 @@ mod oauth;
 mod offboarding;
 mod queue;
 mod removal;
+mod samconfig;
 mod secrets;
 mod support;
 mod template;
