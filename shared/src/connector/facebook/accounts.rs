@@ -1,18 +1,15 @@
 //! Lists the Pages of a grant, all pages of the listing, and says of each whether postd may publish there.
 
-use http::Method;
 use serde_json::Value;
 use url::Url;
 
 use super::graph;
-use crate::connector::{
-    Act, Answer, ConnectorError, Destination, Flow, Refusal, Request, Step, settings::FacebookSettings,
-};
+use crate::connector::{Act, Answer, ConnectorError, Destination, Refusal, meta::listing, settings::FacebookSettings};
 
 const MOST_PAGES: usize = 50;
 const TASK: &str = "CREATE_CONTENT";
 
-/// A listing under way, whoever signs its calls.
+/// The listing under way.
 pub(super) struct Listing {
     settings: FacebookSettings,
     found: Vec<Destination>,
@@ -23,18 +20,16 @@ impl Listing {
     pub(super) fn new(settings: FacebookSettings) -> Self {
         Self { settings, found: Vec::new(), pages: 0 }
     }
+}
 
-    pub(super) fn first_page(&self) -> Url {
+impl listing::Listing for Listing {
+    fn first_page(&self) -> Url {
         let mut url = graph::edge(&self.settings, &["me", "accounts"]);
         url.query_pairs_mut().append_pair("fields", "id,name,access_token,tasks").append_pair("limit", "100");
         url
     }
 
-    /// Takes in one answer and says where the next page is.
-    ///
-    /// # Errors
-    /// The platform refused, its answer cannot be read, or the listing has no end.
-    pub(super) fn take(&mut self, answer: &Answer) -> Result<Option<Url>, ConnectorError> {
+    fn take(&mut self, answer: &Answer) -> Result<Option<Url>, ConnectorError> {
         let body = graph::read(answer)?;
         for entry in graph::entries(&body)? {
             let id = graph::id(entry.get("id")).ok_or(ConnectorError::Unreadable { what: "the id of a Page" })?;
@@ -50,7 +45,7 @@ impl Listing {
         Ok(next)
     }
 
-    pub(super) fn finish(&mut self) -> Vec<Destination> {
+    fn finish(&mut self) -> Vec<Destination> {
         std::mem::take(&mut self.found)
     }
 }
@@ -75,29 +70,14 @@ pub(super) fn refusal(code: &str, message: &str) -> Refusal {
     Refusal { code: code.into(), message: message.into(), platform_code: None, trace_id: None, act: Act::EndUser }
 }
 
-/// Lists the Pages with calls that the driver signs.
-pub(super) struct AccountsFlow(pub(super) Listing);
-
-impl Flow<Vec<Destination>> for AccountsFlow {
-    fn advance(&mut self, answer: Option<&Answer>) -> Result<Step<Vec<Destination>>, ConnectorError> {
-        let next = match answer {
-            None => Some(self.0.first_page()),
-            Some(answer) => self.0.take(answer)?,
-        };
-        Ok(match next {
-            Some(url) => Step::Call(Request::new(Method::GET, url)),
-            None => Step::Done(self.0.finish()),
-        })
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;
 
     use super::{super::testing::*, *};
+    use crate::connector::{Flow as _, meta::listing::AccountsFlow};
 
-    fn flow() -> AccountsFlow {
+    fn flow() -> AccountsFlow<Listing> {
         AccountsFlow(Listing::new(FacebookSettings::default()))
     }
 

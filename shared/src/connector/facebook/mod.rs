@@ -14,6 +14,8 @@ use super::{
     meta::{
         debug_token::{Asked, HealthFlow},
         insights::AnalyticsFlow,
+        listing::AccountsFlow,
+        login::AuthenticateFlow,
         sign, signed_request, usage,
     },
     settings::FacebookSettings,
@@ -70,7 +72,7 @@ impl Connector for Facebook {
     }
 
     fn authenticate(&self, app: &AppCredentials, grant: CodeGrant) -> Box<dyn Flow<Grant>> {
-        Box::new(oauth::AuthenticateFlow::new(self.settings.clone(), app.clone(), grant))
+        Box::new(AuthenticateFlow::new(oauth::login(&self.settings), app.clone(), grant))
     }
 
     fn refresh_token(
@@ -90,7 +92,7 @@ impl Connector for Facebook {
     }
 
     fn fetch_accounts(&self) -> Box<dyn Flow<Vec<Destination>>> {
-        Box::new(accounts::AccountsFlow(accounts::Listing::new(self.settings.clone())))
+        Box::new(AccountsFlow(accounts::Listing::new(self.settings.clone())))
     }
 
     fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding> {

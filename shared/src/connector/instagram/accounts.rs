@@ -9,7 +9,7 @@ use super::graph;
 use crate::{
     connector::{
         Act, Answer, ConnectorError, Destination, Flow, Health, Refusal, Request, Step, TokenSet,
-        meta::sign,
+        meta::{listing, sign},
         settings::{InstagramSettings, instagram::InstagramLogin},
     },
     secret::AccessToken,
@@ -20,7 +20,7 @@ const TASK: &str = "CREATE_CONTENT";
 const LINKED: &str = "id,name,access_token,tasks,instagram_business_account{id,username,name}";
 const MYSELF: &str = "id,user_id,username,name,account_type";
 
-/// A listing under way, whoever signs its calls.
+/// The listing under way.
 pub(super) struct Listing {
     settings: InstagramSettings,
     found: Vec<Destination>,
@@ -30,32 +30,6 @@ pub(super) struct Listing {
 impl Listing {
     pub(super) fn new(settings: InstagramSettings) -> Self {
         Self { settings, found: Vec::new(), pages: 0 }
-    }
-
-    pub(super) fn first_page(&self) -> Url {
-        match self.settings.login {
-            InstagramLogin::Facebook => {
-                let mut url = graph::fields(&self.settings, &["me", "accounts"], LINKED);
-                url.query_pairs_mut().append_pair("limit", "100");
-                url
-            }
-            InstagramLogin::Instagram => myself(&self.settings),
-        }
-    }
-
-    /// Takes in one answer and says where the next page is.
-    ///
-    /// # Errors
-    /// The platform refused, its answer cannot be read, or the listing has no end.
-    pub(super) fn take(&mut self, answer: &Answer) -> Result<Option<Url>, ConnectorError> {
-        match self.settings.login {
-            InstagramLogin::Facebook => self.take_pages(answer),
-            InstagramLogin::Instagram => {
-                let about = Myself::read(answer)?;
-                self.found = vec![about.destination()];
-                Ok(None)
-            }
-        }
     }
 
     fn take_pages(&mut self, answer: &Answer) -> Result<Option<Url>, ConnectorError> {
@@ -76,8 +50,32 @@ impl Listing {
         }
         Ok(next)
     }
+}
 
-    pub(super) fn finish(&mut self) -> Vec<Destination> {
+impl listing::Listing for Listing {
+    fn first_page(&self) -> Url {
+        match self.settings.login {
+            InstagramLogin::Facebook => {
+                let mut url = graph::fields(&self.settings, &["me", "accounts"], LINKED);
+                url.query_pairs_mut().append_pair("limit", "100");
+                url
+            }
+            InstagramLogin::Instagram => myself(&self.settings),
+        }
+    }
+
+    fn take(&mut self, answer: &Answer) -> Result<Option<Url>, ConnectorError> {
+        match self.settings.login {
+            InstagramLogin::Facebook => self.take_pages(answer),
+            InstagramLogin::Instagram => {
+                let about = Myself::read(answer)?;
+                self.found = vec![about.destination()];
+                Ok(None)
+            }
+        }
+    }
+
+    fn finish(&mut self) -> Vec<Destination> {
         std::mem::take(&mut self.found)
     }
 }
@@ -140,28 +138,6 @@ impl Myself {
 /// A reason why an account cannot be published to, for its owner.
 pub(super) fn refusal(code: &str, message: &str) -> Refusal {
     Refusal::ours(code, Act::EndUser, message)
-}
-
-/// Lists the accounts with calls that the driver signs.
-pub(super) struct AccountsFlow(Listing);
-
-impl AccountsFlow {
-    pub(super) fn new(settings: InstagramSettings) -> Self {
-        Self(Listing::new(settings))
-    }
-}
-
-impl Flow<Vec<Destination>> for AccountsFlow {
-    fn advance(&mut self, answer: Option<&Answer>) -> Result<Step<Vec<Destination>>, ConnectorError> {
-        let next = match answer {
-            None => Some(self.0.first_page()),
-            Some(answer) => self.0.take(answer)?,
-        };
-        Ok(match next {
-            Some(url) => Step::Call(Request::new(Method::GET, url)),
-            None => Step::Done(self.0.finish()),
-        })
-    }
 }
 
 /// Asks with a token of Instagram Login for its own account: whether it works is all that can be learnt.

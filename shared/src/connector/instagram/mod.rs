@@ -13,6 +13,8 @@ use super::{
     TokenSet, WebhookDelivery, WebhookEvent,
     meta::{
         debug_token::{Asked, HealthFlow},
+        listing::AccountsFlow,
+        login::AuthenticateFlow,
         sign, signed_request, usage,
     },
     settings::{InstagramSettings, instagram::InstagramLogin},
@@ -75,7 +77,7 @@ impl Connector for Instagram {
     fn authenticate(&self, app: &AppCredentials, grant: CodeGrant) -> Box<dyn Flow<Grant>> {
         match self.settings.login {
             InstagramLogin::Facebook => {
-                Box::new(oauth::through_facebook::AuthenticateFlow::new(self.settings.clone(), app.clone(), grant))
+                Box::new(AuthenticateFlow::new(oauth::through_facebook(&self.settings), app.clone(), grant))
             }
             InstagramLogin::Instagram => {
                 Box::new(oauth::through_instagram::AuthenticateFlow::new(self.settings.clone(), app.clone(), grant))
@@ -120,7 +122,7 @@ impl Connector for Instagram {
     }
 
     fn fetch_accounts(&self) -> Box<dyn Flow<Vec<Destination>>> {
-        Box::new(accounts::AccountsFlow::new(self.settings.clone()))
+        Box::new(AccountsFlow(accounts::Listing::new(self.settings.clone())))
     }
 
     fn preflight(&self, content: &Content, options: Option<&Options>) -> Vec<Finding> {

@@ -2,16 +2,16 @@
 
 use url::Url;
 
-use super::graph;
+use super::{accounts::Listing, asked, graph};
 use crate::{
     connector::{
-        Act, AuthorizeRequest, ConnectorError, Refusal,
+        AuthorizeRequest,
+        meta::login::{Login, Words},
         settings::{InstagramSettings, instagram::InstagramLogin},
     },
     secret::AppCredentials,
 };
 
-pub(super) mod through_facebook;
 pub(super) mod through_instagram;
 
 /// Where the browser goes. Neither login has PKCE: the single-use `state` protects the flow.
@@ -34,22 +34,21 @@ pub(super) fn authorize_url(settings: &InstagramSettings, app: &AppCredentials, 
     url
 }
 
-// A code that Meta does not take is used up, expired or meant for another redirect URI; no token has died.
-fn code_refused(error: ConnectorError) -> ConnectorError {
-    match error {
-        ConnectorError::Unauthorized(refusal)
-        | ConnectorError::Rejected(refusal)
-        | ConnectorError::Ambiguous(refusal) => ConnectorError::Rejected(Refusal {
-            code: "instagram.oauth.code_refused".into(),
-            message: "Instagram did not accept the login; begin again.".into(),
-            act: Act::EndUser,
-            ..refusal
-        }),
-        other @ (ConnectorError::RateLimited { .. }
-        | ConnectorError::Unavailable(_)
-        | ConnectorError::Transient(_)
-        | ConnectorError::Operator(_)
-        | ConnectorError::Unreadable { .. }
-        | ConnectorError::Unsupported { .. }) => other,
+/// What a login through Facebook is asked for, and what is said where it does not come to that.
+pub(super) fn through_facebook(settings: &InstagramSettings) -> Login<Listing> {
+    Login {
+        token: graph::edge(settings, &["oauth", "access_token"]),
+        me: graph::edge(settings, &["me"]),
+        asked: asked(settings),
+        scopes: settings.scopes().to_vec(),
+        listing: Listing::new(settings.clone()),
+        code_refused: CODE_REFUSED,
+        not_ticked: Words {
+            code: "instagram.account.not_granted",
+            message: "Publishing to this account was not granted; connect again and tick it.",
+        },
     }
 }
+
+const CODE_REFUSED: Words =
+    Words { code: "instagram.oauth.code_refused", message: "Instagram did not accept the login; begin again." };

@@ -7,6 +7,8 @@ pub(super) mod debug_token;
 pub(super) mod errors;
 pub(super) mod graph;
 pub(super) mod insights;
+pub(super) mod listing;
+pub(super) mod login;
 pub(super) mod looks;
 pub(super) mod sign;
 pub(super) mod signed_request;

@@ -2,12 +2,18 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use super::{super::testing::*, *};
-use crate::{connector::Disposition, secret::AuthorizationCode};
+use crate::{
+    connector::{
+        Answer, Authentication, CodeGrant, ConnectorError, Disposition, Flow as _, Grant, Request, Step,
+        meta::login::AuthenticateFlow,
+    },
+    secret::AuthorizationCode,
+};
 
-fn flow() -> AuthenticateFlow {
+fn flow() -> AuthenticateFlow<Listing> {
     let redirect_uri = Url::parse("https://postd.example/v1/oauth/facebook/callback").unwrap();
     let grant = CodeGrant { code: AuthorizationCode::new("the code&"), redirect_uri, verifier: None };
-    AuthenticateFlow::new(FacebookSettings::default(), app(), grant)
+    AuthenticateFlow::new(login(&FacebookSettings::default()), app(), grant)
 }
 
 fn about() -> Value {

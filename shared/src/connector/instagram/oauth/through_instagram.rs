@@ -9,7 +9,7 @@ use super::{
         accounts::{self, Myself},
         graph,
     },
-    code_refused,
+    CODE_REFUSED,
 };
 use crate::{
     connector::{
@@ -141,7 +141,7 @@ fn exchanged(answer: &Answer, settings: &InstagramSettings) -> Result<(AccessTok
             let message = "Instagram did not accept the login; begin again.";
             return Err(ConnectorError::Rejected(Refusal::ours("instagram.oauth.code_refused", Act::EndUser, message)));
         }
-        read => read.map_err(code_refused)?,
+        read => read.map_err(|error| CODE_REFUSED.instead_of(error))?,
     };
     let granted = body.pointer("/data/0").unwrap_or(&body);
     let token = graph::token(granted.get("access_token"));
